@@ -1,0 +1,116 @@
+"""What every source needs when it lists: noise stretches, event groups, tolerant fields."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from schemas.recipe import Noise, WindowSize
+from schemas.window import UNKNOWN_TIME_NS
+
+# What stands in CSV files for "nothing here".
+_NOTHING = {"", "none", "nan", "null", "na", "n/a"}
+CODA_AFTER_S = 1.4  # coda end where the source gives none: S + 1.4 (S - P), SeisBench's default
+
+
+def noise_starts(
+    usable_s: tuple[float, float], window: WindowSize, noise: Noise
+) -> Iterator[tuple[float, tuple[float, float]]]:
+    """Tile a stretch without events; yield each noise window's start and usable seconds.
+
+    A stretch of unknown length (its end is infinite) gives one window.
+    """
+    first, last = usable_s
+    if math.isinf(last):
+        yield first, usable_s
+        return
+    start = first
+    while last - start >= noise.min_length_s:
+        yield start, (start, min(last, start + window.length_s))
+        start += window.length_s
+
+
+def free_stretches(
+    span_s: tuple[float, float], picks_s: Sequence[float], noise: Noise
+) -> list[tuple[float, float]]:
+    """Return the stretches of a span that lie away from every pick."""
+    stretches, start = [], span_s[0]
+    for pick in sorted(picks_s):
+        end = min(pick - noise.guard_s, span_s[1])
+        if end > start:
+            stretches.append((start, end))
+        start = max(start, pick + noise.after_s)
+    if span_s[1] > start:
+        stretches.append((start, span_s[1]))
+    return stretches
+
+
+def noise_split_key(network: str, station: str, start_ns: int, trace: str) -> str:
+    """Return the key that keeps a station's day of noise in one split."""
+    if start_ns == UNKNOWN_TIME_NS:
+        return f"noise {network}.{station} {trace}"
+    return f"noise {network}.{station} {day_of(start_ns)}"
+
+
+def day_of(time_ns: int) -> str:
+    """Return the UTC day of a time, as 2010-05-27."""
+    return datetime.fromtimestamp(time_ns // 1_000_000_000, timezone.utc).strftime("%Y-%m-%d")
+
+
+def event_groups(times_ns: Sequence[int], gap_s: float) -> list[int]:
+    """Group events by time: one that begins within `gap_s` of another shares its group.
+
+    Returns:
+        For each time, the first time of its group. The order of the input does not matter.
+    """
+    group: dict[int, int] = {}
+    first = last = None
+    for time in sorted(set(times_ns)):
+        if last is None or time - last > gap_s * 1e9:
+            first = time
+        group[time], last = first, time
+    return [group[time] for time in times_ns]
+
+
+def text(row: dict[str, Any], *columns: str) -> str:
+    """Return the first column that says something, stripped; else an empty string."""
+    for column in columns:
+        value = (row.get(column) or "").strip()
+        if value.lower() not in _NOTHING:
+            return value
+    return ""
+
+
+def number(row: dict[str, Any], *columns: str) -> float:
+    """Return the first column that holds a number, NaN if none does; reads ``[[2896.]]``."""
+    value = text(row, *columns).strip("[] ").split()
+    try:
+        return float(value[0]) if value else math.nan
+    except ValueError:
+        return math.nan
+
+
+def parse_time_ns(value: str) -> int:
+    """Return a UTC time as nanoseconds, -1 if there is none or it cannot be read.
+
+    Reads ISO 8601 and ``2007/01/01 01:42:45.08``, both to the nanosecond.
+    """
+    whole, _, fraction = value.strip().removesuffix("Z").replace("/", "-").partition(".")
+    try:
+        time = datetime.fromisoformat(whole)
+        digits = int(f"{fraction[:9]:0<9}") if fraction else 0
+    except ValueError:
+        return UNKNOWN_TIME_NS
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=timezone.utc)
+    return int(time.timestamp()) * 1_000_000_000 + digits
+
+
+def polarity(value: str) -> int:
+    """Return 1 for up, -1 for down, 0 for anything else, from the words in use."""
+    word = value.strip().lower()
+    if word in {"positive", "up", "u", "+", "1", "compression", "c"}:
+        return 1
+    return -1 if word in {"negative", "down", "d", "-", "-1", "dilatation"} else 0

@@ -1,0 +1,103 @@
+"""Sources: one file a format, found by its name. A module here has
+
+- ``Options``: a strict pydantic model of the format's keys in a recipe;
+- ``list_windows(listing, options)``: yields a `Reference` for each window the source holds,
+  or a `Rejected` for a row that cannot be one, and reads no samples where it can be avoided;
+- ``load(reference)``: returns the long `Record` that the window is cut from;
+- optionally ``parts(options)``: the options of pieces that can be listed in parallel.
+
+Errors are `UserError`s: one line with the file, the field, what was got and what was expected.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipelines import files
+from pipelines.prepare import Record
+from pipelines.reference import Reference, Rejected
+from schemas.errors import UserError, explain, nearest
+from schemas.recipe import Noise, Recipe, Source, WindowSize
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source is told when it lists: its name and the recipe's rules for windows."""
+
+    name: str
+    environment: str = ""
+    window: WindowSize = WindowSize()
+    noise: Noise = Noise()
+
+    def rejected(self, trace: str, reason: str) -> Rejected:
+        """Return a row that cannot become a window."""
+        return Rejected(f"{self.name}/{trace}", "list", reason)
+
+
+@lru_cache(maxsize=1)
+def formats() -> tuple[str, ...]:
+    """Return the known formats: the module names in this folder."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def source_module(name: str, where: str = "sources") -> ModuleType:
+    """Return the module of a format.
+
+    Raises:
+        UserError: there is no such format.
+    """
+    if name not in formats():
+        raise UserError(f"{where}: format: got {name!r}; {nearest(name, formats())}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def source_options(source: Source) -> Any:
+    """Check a source's keys against its format; fill in the environment's variables."""
+    where = f"sources.{source.name}"
+    model = source_module(source.format, where).Options
+    given = {
+        key: files.expand(value, f"{where}.{key}") if isinstance(value, str) else value
+        for key, value in source.options.items()
+    }
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise explain(error, where, model) from None
+
+
+def list_parts(recipe: Recipe) -> list[tuple[Source, Any]]:
+    """Return each piece of each source that can be listed by itself, with its options."""
+    parts = []
+    for source in recipe.sources:
+        module, options = source_module(source.format), source_options(source)
+        pieces = module.parts(options) if hasattr(module, "parts") else [options]
+        parts += [(source, piece) for piece in pieces]
+    return parts
+
+
+def list_windows(recipe: Recipe, source: Source, options: Any) -> Iterator[Reference | Rejected]:
+    """List one part of a source. A part that fails, or is empty, is one rejected entry."""
+    listing = Listing(source.name, source.environment, recipe.window, recipe.noise)
+    empty = True
+    try:
+        for item in source_module(source.format).list_windows(listing, options):
+            empty = False
+            yield item
+    except UserError as error:
+        yield listing.rejected("", str(error))
+        return
+    if empty:
+        yield listing.rejected("", f"{options}: the source lists no windows")
+
+
+def load(reference: Reference, formats_by_source: dict[str, str]) -> Record:
+    """Read the long record of a reference through its source's module."""
+    return source_module(formats_by_source[reference.source]).load(reference)

@@ -1,0 +1,255 @@
+"""A recipe: the YAML file that a data set is reproducible from, strictly checked.
+
+An unknown key is an error that names the nearest known one. The options of a source's format
+and of an op are checked where those live; here they are mappings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from schemas.errors import UserError, explain
+from schemas.window import ENVIRONMENTS, KINDS, SPLITS, WindowSpec
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+TfdsName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+Split = Literal[SPLITS]
+Kind = Literal[KINDS]
+Environment = Literal[ENVIRONMENTS]
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
+    if not pair[0] < pair[1]:
+        raise ValueError(f"expected low < high, got {pair[0]} and {pair[1]}")
+    return pair
+
+
+class WindowSize(Strict):
+    """The stored window: longer than the training window, so that a shift crops records."""
+
+    sampling_rate_hz: Positive = 100.0
+    length_s: Positive = 90.0
+    p_at_s: NotNegative = Field(30.0, description="where P lies, if the record allows")
+    max_picks: int = Field(8, ge=1, le=256)
+    max_events: int = Field(4, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> WindowSize:
+        samples = self.length_s * self.sampling_rate_hz
+        if abs(samples - round(samples)) > 1e-6 or samples > 10_000_000:
+            raise ValueError(f"length_s x sampling_rate_hz is {samples}, not a usable whole number")
+        if self.p_at_s >= self.length_s:
+            raise ValueError(f"p_at_s {self.p_at_s} is not inside length_s {self.length_s}")
+        return self
+
+    @property
+    def samples(self) -> int:
+        """Samples of a stored window."""
+        return round(self.length_s * self.sampling_rate_hz)
+
+
+class Source(Strict):
+    """A source: its name, its format, and the options of that format."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: Name
+    format: str
+    environment: Environment = ""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that belong to the format."""
+        return dict(self.model_extra or {})
+
+
+class Preparation(Strict):
+    """What is done to the long record before it is cropped."""
+
+    detrend: Literal["linear", "mean", "none"] = "linear"
+    band_hz: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] | None = None
+    band_order: int = Field(4, ge=1, le=10)
+    zero_phase: bool = Field(False, description="moves energy ahead of onsets; causal if false")
+
+
+class Noise(Strict):
+    """Where noise windows come from, and when one is refused."""
+
+    before_p: bool = Field(True, description="cut noise from event records, before P")
+    guard_s: NotNegative = Field(2.0, description="left free before P")
+    after_s: NotNegative = Field(120.0, description="left free after a pick, in archives")
+    min_length_s: Positive = Field(20.0, description="shorter stretches are not listed")
+    max_std_ratio: Annotated[float, Field(gt=1)] | None = Field(
+        5.0, description="largest 3 s standard deviation over the median one; hidden events"
+    )
+
+
+class Inspect(Strict):
+    """When a window is refused."""
+
+    min_valid_share: Share = Field(0.2, description="of the best component's samples")
+    min_snr_db: float | None = None
+    max_clipped_share: Share | None = Field(None, description="samples held at the extremes")
+
+
+class SplitRule(Strict):
+    """By event, noise by station and day, always by stable hash."""
+
+    shares: dict[Split, Share] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    from_source: bool = Field(False, description="use the source's own split where it names one")
+
+    @field_validator("shares")
+    @classmethod
+    def _whole(cls, shares: dict[str, float]) -> dict[str, float]:
+        if abs(sum(shares.values()) - 1.0) > 1e-9:
+            raise ValueError(f"shares sum to {sum(shares.values())}, not to 1")
+        return shares
+
+
+class Step(Strict):
+    """One op in a list of steps: ``- op_name: {parameter: value, probability: 0.5}``."""
+
+    op: str
+    name: Name
+    probability: Share = 1.0
+    parameters: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"op": value, "name": value}
+        if not isinstance(value, dict) or len(value) != 1:
+            raise ValueError("expected an op's name, or one name with its parameters")
+        ((op, given),) = value.items()
+        if not isinstance(op, str) or not isinstance(given or {}, dict):
+            raise ValueError("expected a mapping of parameters behind the op's name")
+        given = dict(given or {})
+        own = {key: given.pop(key) for key in ("name", "probability") if key in given}
+        return {"op": op, "name": op, **own, "parameters": given}
+
+
+class Target(Step):
+    """A training target: its function, and the name it has in a model's outputs."""
+
+
+class Output(Strict):
+    """How the shards are cut."""
+
+    name: TfdsName = "windows"
+    windows_per_shard: int = Field(256, ge=1, le=100_000)
+
+
+class Recipe(Strict):
+    """The whole recipe. A run is reproducible from it and the sources alone."""
+
+    seed: int = 0
+    window: WindowSize = WindowSize()
+    sources: tuple[Source, ...] = Field(min_length=1)
+    preparation: Preparation = Preparation()
+    noise: Noise = Noise()
+    inspect: Inspect = Inspect()
+    split: SplitRule = SplitRule()
+    augmented_splits: tuple[Split, ...] = ("train",)
+    copies: dict[Kind, Annotated[int, Field(ge=1, le=10_000)]] = {}
+    balance: dict[Kind, Annotated[float, Field(gt=0, le=1)]] = Field(
+        {}, description="target share of each kind in augmented splits, met by copying"
+    )
+    offline: tuple[Step, ...] = ()
+    online: tuple[Step, ...] = ()
+    normalise: Literal["std", "peak", "none"] = "std"
+    targets: tuple[Target, ...] = ()
+    output: Output = Output()
+
+    @model_validator(mode="after")
+    def _unique(self) -> Recipe:
+        for what, items in (
+            ("sources", self.sources),
+            ("steps", self.offline + self.online),
+            ("targets", self.targets),
+        ):
+            names = [item.name for item in items]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} share the name {twice[0]!r}; give one another `name`")
+        if self.balance and abs(sum(self.balance.values()) - 1.0) > 1e-9:
+            raise ValueError(f"balance sums to {sum(self.balance.values())}, not to 1")
+        return self
+
+    @property
+    def spec(self) -> WindowSpec:
+        """The stored window's spec before any step."""
+        size = self.window
+        return WindowSpec(size.samples, size.sampling_rate_hz, size.max_picks, size.max_events)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the recipe as plain JSON, with steps as they are written in YAML."""
+        data = self.model_dump(mode="json")
+        for key in ("offline", "online", "targets"):
+            data[key] = [_as_written(step) for step in data[key]]
+        return data
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that the recipe says."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_written(step: dict[str, Any]) -> dict[str, Any]:
+    own = {"name": step["name"], "probability": step["probability"]}
+    return {step["op"]: {**own, **step["parameters"]}}
+
+
+def parse_recipe(data: Any, where: str) -> Recipe:
+    """Check a recipe that is already a mapping; `where` names it in errors."""
+    if not isinstance(data, dict):
+        raise UserError(f"{where}: expected a mapping of keys, got {type(data).__name__}")
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise explain(error, where, Recipe) from None
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe from a YAML file.
+
+    Raises:
+        UserError: the file cannot be read, is not YAML, or has an unknown key or a bad value.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise UserError(f"{path}: cannot read the recipe: {reason}") from None
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or type(error).__name__
+        raise UserError(f"{path}: not a YAML recipe{line}: {problem}") from None
+    return parse_recipe(data, str(path))
+
