@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import posixpath
+import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -100,3 +102,86 @@ def first_line(error: BaseException) -> str:
     """Return an error's text on one line, or its type if it has none."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
+
+
+PART = ".part-"
+
+
+class HashedFile:
+    """A binary file that keeps the digest and size of what passes through it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Wrap an open file."""
+        self.file, self.sha, self.bytes = file, hashlib.sha256(), 0
+
+    def _pass(self, data: bytes) -> None:
+        self.sha.update(data)
+        self.bytes += len(data)
+
+    def write(self, data: bytes) -> None:
+        """Write data."""
+        self.file.write(data)
+        self._pass(data)
+
+    def read(self, size: int) -> bytes:
+        """Read up to `size` bytes."""
+        data = self.file.read(size)
+        self._pass(data)
+        return data
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[BinaryIO]:
+    """Open a file that appears under its name whole, or not at all.
+
+    It is written aside as ``.part-…`` in the same folder and renamed; a process that is killed
+    leaves at most the part, which `remove_parts` takes away.
+    """
+    files, inner = fsspec.core.url_to_fs(path)
+    folder, name = posixpath.split(inner)
+    part = posixpath.join(folder, f"{PART}{name}-{uuid.uuid4().hex}")
+    files.makedirs(folder, exist_ok=True)
+    try:
+        with files.open(part, "wb") as file:
+            yield file
+            if is_local(path):
+                file.flush()
+                os.fsync(file.fileno())
+        if is_local(path):
+            os.replace(part, inner)
+        else:
+            files.mv(part, inner)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            files.rm(part)
+        raise
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a whole UTF-8 text file, atomically."""
+    with writing(path) as file:
+        file.write(text.encode())
+
+
+def names_in(folder: str) -> list[str]:
+    """Return the names in a folder, sorted; none if it does not exist."""
+    files, inner = fsspec.core.url_to_fs(folder)
+    try:
+        found = files.ls(inner, detail=False)
+    except FileNotFoundError:
+        return []
+    return sorted(posixpath.basename(name.rstrip("/")) for name in found)
+
+
+def remove(path: str) -> None:
+    """Remove a file or a folder with what is in it, if it is there."""
+    files, inner = fsspec.core.url_to_fs(path)
+    with contextlib.suppress(FileNotFoundError):
+        files.rm(inner, recursive=True)
+
+
+def remove_parts(folder: str) -> None:
+    """Remove what killed writers left behind in a folder."""
+    for name in names_in(folder):
+        if name.startswith(PART):
+            remove(posixpath.join(folder, name))

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import fsspec
+
+from pipelines import files
+from pipelines.reference import Reference, Rejected
+from schemas.errors import UserError
 from schemas.recipe import Noise, WindowSize
 from schemas.window import UNKNOWN_TIME_NS
+
+if TYPE_CHECKING:
+    from pipelines.sources import Listing
 
 # What stands in CSV files for "nothing here".
 _NOTHING = {"", "none", "nan", "null", "na", "n/a"}
@@ -30,6 +40,24 @@ def noise_starts(
     while last - start >= noise.min_length_s:
         yield start, (start, min(last, start + window.length_s))
         start += window.length_s
+
+
+def noise_windows(
+    usable_s: tuple[float, float], listing: Listing, common: dict[str, Any], required: bool = False
+) -> Iterator[Reference]:
+    """Yield the noise windows of a stretch, with what they have in common.
+
+    Raises:
+        UserError: `required`, and the stretch is too short for one.
+    """
+    starts = list(noise_starts(usable_s, listing.window, listing.noise))
+    if required and not starts:
+        raise UserError(
+            f"{usable_s[1] - usable_s[0]:g} s of noise, noise.min_length_s is "
+            f"{listing.noise.min_length_s:g}"
+        )
+    for at, usable in starts:
+        yield Reference(kind="noise", start_s=at, usable_s=usable, **common)
 
 
 def free_stretches(
@@ -72,6 +100,66 @@ def event_groups(times_ns: Sequence[int], gap_s: float) -> list[int]:
             first = time
         group[time], last = first, time
     return [group[time] for time in times_ns]
+
+
+def csv_rows(path: str, required: set[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each row of a CSV file with its line number, without holding the whole file.
+
+    Raises:
+        UserError: the file cannot be read, or lacks a required column.
+    """
+    with files.reading(path):
+        file = fsspec.open(path, "rt", encoding="utf-8-sig", newline="").open()
+    with contextlib.closing(file):
+        table = csv.DictReader(file)
+        with files.reading(path):
+            names = table.fieldnames or []
+        if not required.issubset(names):
+            raise UserError(
+                f"{path}: columns {sorted(required.difference(names))} are missing; "
+                f"got {names[:40]}"
+            )
+        while True:
+            with files.reading(path):
+                row = next(table, None)
+            if row is None:
+                return
+            yield table.line_num, row
+
+
+def from_rows(
+    listing: Listing, table: str, required: set[str], prefix: str, make: Callable
+) -> Iterator[Reference | Rejected]:
+    """Yield what ``make(row, trace)`` makes of each row of a CSV file, or why it is refused.
+
+    A trace is named by the row's `trace_name` behind the prefix, once in a file.
+    """
+    seen: dict[str, int] = {}
+    for line, row in csv_rows(table, required):
+        name = text(row, "trace_name")
+        trace = f"{prefix}{name}" if name else ""
+        try:
+            if None in row or None in row.values():
+                raise UserError("not as many cells as the header has")
+            if not name:
+                raise UserError("trace_name: is empty")
+            if seen.setdefault(name, line) != line:
+                raise UserError(f"trace_name: got {name!r} again, after line {seen[name]}")
+            yield from make(row, trace)
+        except UserError as error:
+            yield listing.rejected(trace or f"{prefix}line {line}", f"{table}:{line}: {error}")
+
+
+def sample(row: dict[str, Any], column: str) -> float:
+    """Return an arrival's sample, NaN where the cell is empty.
+
+    Raises:
+        UserError: it is not a number, not finite, or lies before the record.
+    """
+    value = number(row, column)
+    if text(row, column) and not (math.isfinite(value) and value >= 0):
+        raise UserError(f"{column}: got {row[column]!r}, expected a sample from 0 on")
+    return value
 
 
 def text(row: dict[str, Any], *columns: str) -> str:

@@ -74,8 +74,12 @@ class Reference:
 
     @property
     def base_id(self) -> str:
-        """The window's stable id without its copy: source/trace/start in milliseconds."""
-        return f"{self.source}/{self.trace}/{round(self.start_s * 1000)}"
+        """The window's stable id without its copy: source/trace/start.
+
+        The start is in milliseconds behind the first letter of the kind: an event and the noise
+        before it may begin at the same sample.
+        """
+        return f"{self.source}/{self.trace}/{self.kind[0]}{round(self.start_s * 1000)}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,11 @@ class Rejected:
     window_id: str
     stage: str
     reason: str
+
+    @property
+    def is_base(self) -> bool:
+        """Whether a listed window was refused, and not a further copy of one."""
+        return self.stage != "make" or self.window_id.endswith("/0")
 
     def to_json(self) -> str:
         """Return one line of ``rejected.jsonl``."""

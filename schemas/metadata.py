@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.window import Field, WindowSpec
@@ -93,10 +94,10 @@ def _tfds_feature(field: Field, spec: WindowSpec, features: Any) -> Any:
 def write_tfds_metadata(
     folder: str, spec: WindowSpec, name: str, splits: dict[str, tuple[list[int], int]]
 ) -> None:
-    """Write ``features.json`` and ``dataset_info.json`` into a local folder.
+    """Write ``features.json`` and ``dataset_info.json`` into an empty local folder.
 
     Args:
-        folder: where the shards lie.
+        folder: where they go; from there they can be put beside the shards.
         spec: the records' spec.
         name: the data set's name, which the shard names begin with.
         splits: for each split, its shards' window counts and its size in bytes.
@@ -119,6 +120,10 @@ def write_tfds_metadata(
         )
         for split, (lengths, num_bytes) in sorted(splits.items())
     ]
+    # TFDS learns the file type from the names it finds; it reads none of them.
+    shards = [Path(path) for info in infos for path in info.filepaths]
+    for path in shards:
+        path.touch()
     tfds.folder_dataset.write_metadata(
         data_dir=folder,
         features=tfds_features(spec),
@@ -127,3 +132,5 @@ def write_tfds_metadata(
         description="Seismic windows written by SeisMill.",
         check_data=False,
     )
+    for path in shards:
+        path.unlink()

@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -45,6 +46,19 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
     if not pair[0] < pair[1]:
         raise ValueError(f"expected low < high, got {pair[0]} and {pair[1]}")
     return pair
+
+
+def _not_descending(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"expected low <= high, got {pair[0]} and {pair[1]}")
+    return pair
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Range = Annotated[tuple[Finite, Finite], AfterValidator(_not_descending)]
+PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_not_descending)]
+Count = Annotated[int, Field(ge=1, le=64)]
+CountRange = Annotated[tuple[Count, Count], AfterValidator(_not_descending)]
 
 
 class WindowSize(Strict):
@@ -150,6 +164,10 @@ class Step(Strict):
         own = {key: given.pop(key) for key in ("name", "probability") if key in given}
         return {"op": op, "name": op, **own, "parameters": given}
 
+    @model_serializer
+    def _to_yaml(self) -> dict[str, Any]:
+        return {self.op: {"name": self.name, "probability": self.probability, **self.parameters}}
+
 
 class Target(Step):
     """A training target: its function, and the name it has in a model's outputs."""
@@ -205,22 +223,14 @@ class Recipe(Strict):
         return WindowSpec(size.samples, size.sampling_rate_hz, size.max_picks, size.max_events)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the recipe as plain JSON, with steps as they are written in YAML."""
-        data = self.model_dump(mode="json")
-        for key in ("offline", "online", "targets"):
-            data[key] = [_as_written(step) for step in data[key]]
-        return data
+        """Return the recipe as plain JSON, which `parse_recipe` reads again."""
+        return self.model_dump(mode="json")
 
     @property
     def digest(self) -> str:
         """A digest of all that the recipe says."""
         text = json.dumps(self.to_json(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _as_written(step: dict[str, Any]) -> dict[str, Any]:
-    own = {"name": step["name"], "probability": step["probability"]}
-    return {step["op"]: {**own, **step["parameters"]}}
 
 
 def parse_recipe(data: Any, where: str) -> Recipe:

@@ -1,0 +1,1 @@
+"""What ops share: draws, labels, measurements, and how steps are composed."""

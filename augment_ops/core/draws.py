@@ -1,0 +1,61 @@
+"""Stateless draws.
+
+The seed of a step is a function of (run seed, window id, step name, epoch), and each value
+that the op draws folds its own name in. So adding a step, or a value to an op, leaves every
+other draw as it was, and no runner, worker, batch or order of elements changes any of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import tensorflow as tf
+
+Seed = tf.Tensor
+_KEYS = ([0x5E15, 0x311], [0x311, 0x5E15])
+_BUCKETS = 2**63 - 1
+
+
+def step_seed(run_seed: int, window_id: tf.Tensor, step: str, epoch: tf.Tensor) -> Seed:
+    """Return the int64 [2] seed of one step on one window in one epoch."""
+    epoch_text = tf.as_string(tf.cast(epoch, tf.int64))
+    text = tf.strings.join([str(run_seed), window_id, step, epoch_text], separator="\x1f")
+    halves = [tf.strings.to_hash_bucket_strong(text, _BUCKETS, key) for key in _KEYS]
+    return tf.stack(halves)
+
+
+def fold(seed: Seed, name: str) -> Seed:
+    """Return the seed of the value called `name`."""
+    digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
+    halves = [int.from_bytes(part, "little", signed=True) for part in (digest[:8], digest[8:])]
+    return tf.bitwise.bitwise_xor(seed, tf.constant(halves, tf.int64))
+
+
+def uniform(
+    seed: Seed, name: str, low: float | tf.Tensor = 0.0, high: float | tf.Tensor = 1.0, shape=()
+) -> tf.Tensor:
+    """Draw float32 values from [low, high)."""
+    unit = tf.random.stateless_uniform(shape, fold(seed, name), alg="philox")
+    return low + (high - low) * unit
+
+
+def log_uniform(seed: Seed, name: str, low: float, high: float, shape=()) -> tf.Tensor:
+    """Draw float32 values whose logarithm is uniform between those of low and high."""
+    low, high = tf.math.log(float(low)), tf.math.log(float(high))
+    return tf.exp(uniform(seed, name, low, high, shape))
+
+
+def integer(
+    seed: Seed, name: str, low: int | tf.Tensor, high: int | tf.Tensor, shape=()
+) -> tf.Tensor:
+    """Draw int32 values from low to high, both included."""
+    low, high = tf.cast(low, tf.int32), tf.cast(high, tf.int32)
+    unit = tf.random.stateless_uniform(shape, fold(seed, name), dtype=tf.float64, alg="philox")
+    span = tf.cast(high - low + 1, tf.float64)
+    return low + tf.minimum(tf.cast(unit * span, tf.int32), high - low)
+
+
+def choice(seed: Seed, name: str, allowed: tf.Tensor) -> tf.Tensor:
+    """Draw one int32 index among those allowed, bool [N]; any index if none is."""
+    keys = tf.random.stateless_uniform(tf.shape(allowed), fold(seed, name), alg="philox")
+    return tf.argmax(tf.where(allowed, keys, -1.0), output_type=tf.int32)

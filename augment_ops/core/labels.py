@@ -1,0 +1,136 @@
+"""Labels follow samples: the few moves that every op is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from schemas.window import COMPONENTS, FIELDS, MOVING, SLOTS, UNKNOWN_TIME_NS
+
+Window = dict[str, tf.Tensor]
+NAN = float("nan")
+Z = COMPONENTS.index("Z")
+
+
+def length(window: Window) -> int:
+    """Return T, the static number of samples."""
+    return window["waveform"].shape[0]
+
+
+def rate_hz(window: Window) -> tf.Tensor:
+    """Return the sampling rate as a float32 scalar."""
+    return window["sampling_rate_hz"]
+
+
+def is_pick(window: Window, phase: int | None = None) -> tf.Tensor:
+    """Return bool [K]: which slots hold a pick, of one phase if it is given."""
+    held = tf.math.is_finite(window["pick_sample"])
+    return held if phase is None else held & (window["pick_phase"] == phase)
+
+
+def live(window: Window) -> tf.Tensor:
+    """Return bool [3]: which components have any recorded sample."""
+    return tf.reduce_any(window["valid"], axis=0)
+
+
+def move(window: Window, where: Callable[[tf.Tensor], tf.Tensor]) -> Window:
+    """Move every position in samples by one function, such as ``lambda p: p - start``."""
+    return {**window, **{name: where(window[name]) for name in MOVING}}
+
+
+def crop(window: Window, start: tf.Tensor, size: int) -> Window:
+    """Keep `size` samples from int32 `start` on; labels and start time follow."""
+    count = length(window)
+    cropped = {
+        name: tf.ensure_shape(value[start : start + size], (size, *value.shape[1:]))
+        if value.shape.rank == 2 and value.shape[0] == count
+        else value
+        for name, value in window.items()
+    }
+    cropped = move(cropped, lambda position: position - tf.cast(start, position.dtype))
+    since_ns = tf.round(tf.cast(start, tf.float64) / tf.cast(rate_hz(window), tf.float64) * 1e9)
+    time = window["start_time_ns"]
+    moved = time + tf.cast(since_ns, tf.int64)
+    cropped["start_time_ns"] = tf.where(time == UNKNOWN_TIME_NS, time, moved)
+    return clear_unseen_events(clear_unrecorded_picks(cropped))
+
+
+def recorded_span(window: Window) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the first recorded sample and the one behind the last, int32; 0, 0 if none."""
+    recorded = tf.reduce_any(window["valid"], axis=-1)
+    at = tf.where(recorded)[:, 0]
+    some = tf.size(at) > 0
+    first = tf.where(some, tf.reduce_min(tf.concat([at, [length(window)]], 0)), 0)
+    last = tf.where(some, tf.reduce_max(tf.concat([at, [0]], 0)) + 1, 0)
+    return tf.cast(first, tf.int32), tf.cast(last, tf.int32)
+
+
+def clear_slots(window: Window, letter: str, gone: tf.Tensor) -> Window:
+    """Empty the pick slots (``K``) or event slots (``M``) where `gone` is true."""
+    cleared = {}
+    for name in SLOTS[letter]:
+        value = window[name]
+        empty = tf.constant(FIELDS[name].empty, value.dtype)
+        cleared[name] = tf.where(gone, empty, value)
+    return {**window, **cleared}
+
+
+def clear_unrecorded_picks(window: Window) -> Window:
+    """Empty the picks outside the window, and those with no valid sample beneath them."""
+    last = length(window) - 1
+    sample = window["pick_sample"]
+    inside = (sample >= 0.0) & (sample <= float(last))
+    nearest = tf.cast(tf.round(tf.where(inside, sample, 0.0)), tf.int32)
+    recorded = tf.reduce_any(tf.gather(window["valid"], nearest), axis=-1)
+    return clear_slots(window, "K", is_pick(window) & ~(inside & recorded))
+
+
+def clear_unseen_events(window: Window) -> Window:
+    """Empty the events that have no pick left and whose span lies outside the window.
+
+    Each pick slot's event stays where it is: slots are never renumbered.
+    """
+    slots = tf.range(window["event_id"].shape[0], dtype=tf.int64)
+    picked = tf.reduce_any(
+        (window["pick_event"][:, None] == slots[None, :]) & is_pick(window)[:, None], axis=0
+    )
+    first, last = event_span(window)
+    reached = (last >= 0.0) & (first <= float(length(window) - 1))
+    return clear_slots(window, "M", ~picked & ~reached)
+
+
+def event_span(window: Window) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the first and last sample of each event, float32 [M], NaN where unknown.
+
+    From its P, or else its S, to its coda end, or else its S or P.
+    """
+    p, s, coda = (window[f"event_{name}_sample"] for name in ("p", "s", "coda_end"))
+    onset = tf.where(tf.math.is_finite(p), p, s)
+    late = tf.where(tf.math.is_finite(s), s, onset)
+    end = tf.where(tf.math.is_finite(coda), tf.maximum(coda, late), late)
+    return onset, end
+
+
+def invalidate(window: Window, where: tf.Tensor) -> Window:
+    """Zero the samples of a bool [T, 3], mark them not valid, let their picks go.
+
+    A pick is gone once none of the components is valid beneath it; where no Z sample is left
+    at all, polarities are unknown.
+    """
+    valid = window["valid"] & ~where
+    window = {**window, "valid": valid, "waveform": tf.where(valid, window["waveform"], 0.0)}
+    return forget_polarity(clear_unrecorded_picks(window), ~live(window)[Z])
+
+
+def forget_polarity(window: Window, where: tf.Tensor) -> Window:
+    """Mark the polarities unknown where a bool, scalar or [K], is true."""
+    polarity = window["pick_polarity"]
+    return {**window, "pick_polarity": tf.where(where, tf.zeros_like(polarity), polarity)}
+
+
+def first_sample(window: Window, phase: int) -> tf.Tensor:
+    """Return the first pick of a phase as a float32 scalar, NaN if there is none."""
+    held = is_pick(window, phase)
+    first = tf.reduce_min(tf.where(held, window["pick_sample"], float("inf")))
+    return tf.where(tf.reduce_any(held), first, NAN)

@@ -1,0 +1,59 @@
+"""Data gaps: spans lost in telemetry, which pickers take for onsets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import tensorflow as tf
+
+from augment_ops.core import draws as draw
+from augment_ops.core import labels
+from augment_ops.core.labels import Window
+from schemas.recipe import CountRange, PositiveRange
+
+
+@dataclass(frozen=True)
+class DataGap:
+    """Zero one or more spans and mark them not valid; picks inside them are removed.
+
+    Args:
+        gaps: fewest and most gaps, drawn uniformly.
+        duration_s: shortest and longest gap, s, drawn log-uniformly.
+        components: ``all``, as a lost packet of a multiplexed stream; ``one`` live component a
+            gap, where the channels travel apart (the pick stays: the others show it).
+
+    Source: Zhu, Mousavi & Beroza (2020), false-positive noise.
+    """
+
+    gaps: CountRange = (1, 2)
+    duration_s: PositiveRange = (0.1, 3.0)
+    components: Literal["all", "one"] = "all"
+
+    draws = ("gaps", "gap_samples")
+
+    def __call__(self, window: Window, seed: draw.Seed) -> Window:
+        """Cut gaps into one window; draws ``gaps`` and ``gap_samples``, which it emptied."""
+        most = self.gaps[1]
+        count = draw.integer(seed, "gaps", *self.gaps)
+        seconds = draw.log_uniform(seed, "duration_s", *self.duration_s, shape=(most,))
+        sizes = tf.maximum(tf.round(seconds * labels.rate_hz(window)), 1.0)
+        room = tf.maximum(labels.length(window) - sizes, 0.0)
+        starts = tf.math.floor(draw.uniform(seed, "start", shape=(most,)) * (room + 1.0))
+        time = tf.range(labels.length(window), dtype=tf.float32)[None, :]
+        inside = (time >= starts[:, None]) & (time < (starts + sizes)[:, None])
+        inside &= (tf.range(most) < count)[:, None]
+        hit = tf.reduce_any(inside[:, :, None] & self._struck(window, seed)[:, None, :], axis=0)
+        lost = tf.reduce_any(hit & window["valid"], axis=-1)
+        window = labels.invalidate(window, hit)
+        emptied = tf.reduce_sum(tf.cast(lost, tf.float32))
+        return {**window, "gaps": tf.cast(count, tf.float32), "gap_samples": emptied}
+
+    def _struck(self, window: Window, seed: draw.Seed) -> tf.Tensor:
+        """Return which components each gap strikes, bool [G, 3]."""
+        most = self.gaps[1]
+        if self.components == "all":
+            return tf.ones((most, 3), bool)
+        keys = draw.uniform(seed, "component", shape=(most, 3))
+        one = tf.argmax(tf.where(labels.live(window), keys, -1.0), axis=-1)
+        return tf.one_hot(one, 3, on_value=True, off_value=False, dtype=tf.bool)

@@ -1,0 +1,98 @@
+"""Dynamic random shift: crop the training window out of the longer stored one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import tensorflow as tf
+
+from augment_ops.core import draws as draw
+from augment_ops.core import labels
+from augment_ops.core.labels import Window
+from schemas.recipe import NotNegative, Positive
+from schemas.window import P
+
+
+@dataclass(frozen=True)
+class RandomShift:
+    """Crop `length_s` so that P falls at a random place; recorded samples, never padding.
+
+    The place is drawn among those that hold recorded samples only; where the record is too
+    short for that, ``valid`` says what was not recorded. A window without picks is cropped
+    anywhere (full), or about its middle.
+
+    Args:
+        length_s: length of the training window, s.
+        mode: ``none``: P at `p_at_s`; ``limited``: within `max_shift_s` of there; ``full``:
+            anywhere at least `margin_s` from both ends.
+        p_at_s: where P lies without a shift, s from the window's start.
+        max_shift_s: largest shift of the limited mode, s.
+        margin_s: least distance of P from the ends in the full mode, s.
+
+    Source: Zhu, Mousavi & Beroza (2020), random shift.
+    """
+
+    length_s: Positive = 30.0
+    mode: Literal["none", "limited", "full"] = "full"
+    p_at_s: NotNegative = 10.0
+    max_shift_s: NotNegative = 5.0
+    margin_s: NotNegative = 1.0
+
+    draws = ("samples",)
+
+    def __post_init__(self) -> None:
+        """Refuse places for P that are not inside the training window."""
+        if self.p_at_s >= self.length_s:
+            raise ValueError(f"p_at_s {self.p_at_s} is not inside length_s {self.length_s}")
+        if 2 * self.margin_s > self.length_s:
+            raise ValueError(f"margin_s {self.margin_s} leaves no place in {self.length_s} s")
+
+    def output_samples(self, samples: int, rate_hz: float) -> int:
+        """Return the samples of the training window."""
+        size = round(self.length_s * rate_hz)
+        if size > samples:
+            raise ValueError(f"length_s {self.length_s} is longer than the stored window")
+        return size
+
+    def __call__(self, window: Window, seed: draw.Seed) -> Window:
+        """Crop one window; draws ``samples``, the first sample kept."""
+        rate = float(tf.get_static_value(labels.rate_hz(window)))
+        size = self.output_samples(labels.length(window), rate)
+        low, high = self._places(window, size, rate)
+        low, high = _recorded(window, low, high, size)
+        start = draw.integer(seed, "samples", low, high)
+        return {**labels.crop(window, start, size), "samples": tf.cast(start, tf.float32)}
+
+    def _places(self, window: Window, size: int, rate: float) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the first and last start sample that the mode allows, float32."""
+        spare = labels.length(window) - size
+        p = labels.first_sample(window, P)
+        anchor = tf.where(tf.math.is_finite(p), p, tf.reduce_min(
+            tf.where(labels.is_pick(window), window["pick_sample"], float("inf"))))
+        picked = tf.math.is_finite(anchor)
+        anchor = tf.where(picked, anchor, 0.0)
+        if self.mode == "full":
+            low, high = anchor - (size - self.margin_s * rate), anchor - self.margin_s * rate
+            free_low, free_high = 0.0, float(spare)
+        else:
+            reach = self.max_shift_s * rate if self.mode == "limited" else 0.0
+            centre = anchor - self.p_at_s * rate
+            low, high = centre - reach, centre + reach
+            free_low, free_high = spare / 2 - reach, spare / 2 + reach
+        return tf.where(picked, low, free_low), tf.where(picked, high, free_high)
+
+
+def _recorded(
+    window: Window, low: tf.Tensor, high: tf.Tensor, size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Narrow the start samples to whole ones that crop recorded samples, if there are any."""
+    spare = labels.length(window) - size
+    # Half up: a place between two samples has one start, not none.
+    low = tf.cast(tf.math.floor(low + 0.5), tf.int32)
+    high = tf.cast(tf.math.floor(high + 0.5), tf.int32)
+    low, high = tf.clip_by_value(low, 0, spare), tf.clip_by_value(high, 0, spare)
+    first, behind = labels.recorded_span(window)
+    best_low, best_high = tf.maximum(low, first), tf.minimum(high, behind - size)
+    whole = best_low <= best_high
+    return tf.where(whole, best_low, low), tf.where(whole, best_high, high)

@@ -1,0 +1,177 @@
+"""Superposed events: a second earthquake in the window, with its own picks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from augment_ops.core import draws as draw
+from augment_ops.core import labels
+from augment_ops.core.labels import Window
+from augment_ops.core.measure import peak
+from schemas.recipe import NotNegative, Positive, PositiveRange
+from schemas.window import P
+
+_TRIES = 64
+_FAR = 1e9
+
+
+@dataclass(frozen=True)
+class SuperposeEvent:
+    """Add another event of the same split where it collides with none; picks of both stay.
+
+    The partner enters with a cosine ramp that ends before its P and leaves with one after its
+    coda, so its own noise is not added. It is placed where the spans from P to coda end stay
+    apart by `separation_s`; in a dense swarm spans may overlap, and only picks stay apart.
+
+    Draws ``placed`` 0, and changes nothing, where no place was found or the partner will not
+    do: it is the same event, has several, lacks a live component, a pick or a coda end, or
+    there are too few free slots.
+
+    Args:
+        amplitude_ratio: least and largest peak of the partner over the window's peak, drawn
+            log-uniformly.
+        separation_s: least time between the spans of two events, s.
+        dense_swarm: let spans overlap.
+        pick_separation_s: least time between any two picks of different events, s.
+        lead_s: how long before its P, and after its coda, the partner fades, s.
+
+    Source: Zhu, Mousavi & Beroza (2020), superimposing events.
+    """
+
+    amplitude_ratio: PositiveRange = (0.1, 2.0)
+    separation_s: NotNegative = 1.0
+    dense_swarm: bool = False
+    pick_separation_s: Positive = 0.5
+    lead_s: Positive = 1.0
+
+    draws = ("placed", "amplitude_ratio", "shift_samples")
+    needs = {"event": 1}
+    kinds = ("event",)
+
+    def __call__(self, window: Window, seed: draw.Seed) -> Window:
+        """Place ``window["event"]`` in one window; draws as `draws` names them."""
+        partner = {name: value[0] for name, value in window["event"].items()}
+        window = {name: value for name, value in window.items() if name != "event"}
+        shift, placeable = self._place(window, partner, seed)
+        ratio = draw.log_uniform(seed, "amplitude_ratio", *self.amplitude_ratio)
+        added, lost, loudest = self._added(window, partner, shift)
+        merged, slots_left = _merge_labels(window, partner, shift)
+        done = placeable & slots_left & _fit(window, partner) & (loudest > 0.0)
+        gain = tf.math.divide_no_nan(ratio * peak(window), loudest)
+        merged["waveform"] = window["waveform"] + gain * added
+        merged = labels.invalidate(merged, lost)
+        out = {name: tf.where(done, merged[name], window[name]) for name in window}
+        return {
+            **out,
+            "placed": tf.cast(done, tf.float32),
+            "amplitude_ratio": tf.where(done, ratio, labels.NAN),
+            "shift_samples": tf.where(done, shift, labels.NAN),
+        }
+
+    def _place(
+        self, window: Window, partner: Window, seed: draw.Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the first of some random shifts that collides with nothing, and if any did."""
+        rate, last = labels.rate_hz(window), float(labels.length(window) - 1)
+        p, end = _span(partner)
+        onset = tf.round(draw.uniform(seed, "shift_samples", 0.0, last, shape=(_TRIES,)))
+        # An unknown P fits nowhere (`_fit`); the shift must be a number all the same.
+        shift = onset - tf.where(tf.math.is_finite(p), tf.round(p), 0.0)
+        apart = _apart(window, partner, shift, self.pick_separation_s * rate)
+        if not self.dense_swarm:
+            first, behind = _spans(window)
+            gap = self.separation_s * rate
+            before = (end + shift)[:, None] + gap < first[None, :]
+            after = (p + shift)[:, None] - gap > behind[None, :]
+            apart &= tf.reduce_all(before | after, axis=-1)
+        fade = self.lead_s * rate
+        start, stop = (tf.cast(at, tf.float32) for at in labels.recorded_span(partner))
+        # What is heard of the partner in this window must be recorded.
+        apart &= (p - fade >= start) | (start + shift <= 0.0)
+        apart &= (end + fade <= stop - 1.0) | (stop + shift > last)
+        return tf.gather(shift, tf.argmax(apart)), tf.reduce_any(apart)
+
+    def _added(
+        self, window: Window, partner: Window, shift: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the faded partner in the window's time, where it is lost, and its peak."""
+        p, end = _span(partner)
+        fade = self.lead_s * labels.rate_hz(window)
+        heard = labels.live(window)
+
+        def faded(time: tf.Tensor) -> tf.Tensor:
+            # Full from half a lead before P to the coda's end.
+            rise = tf.clip_by_value((time - (p - fade)) / (fade / 2.0), 0.0, 1.0)
+            fall = tf.clip_by_value((end + fade - time) / fade, 0.0, 1.0)
+            return 0.5 - 0.5 * tf.cos(3.14159265 * tf.minimum(rise, fall))[:, None]
+
+        count = labels.length(partner)
+        whole = faded(tf.range(count, dtype=tf.float32)) * partner["waveform"]
+        loudest = tf.reduce_max(tf.abs(tf.where(heard, whole, 0.0)))
+        time = tf.range(labels.length(window), dtype=tf.float32) - shift
+        at = tf.cast(tf.clip_by_value(time, 0.0, float(count - 1)), tf.int32)
+        inside = ((time >= 0.0) & (time <= float(count - 1)))[:, None]
+        weight = faded(time)
+        recorded = tf.gather(partner["valid"], at) & inside
+        added = tf.where(recorded & window["valid"], weight * tf.gather(partner["waveform"], at), 0)
+        return added, (weight > 0.0) & ~recorded, loudest
+
+
+def _span(partner: Window) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return P and coda end of the partner's one event, NaN where unknown."""
+    slot = tf.argmax(partner["event_id"] != "")
+    return partner["event_p_sample"][slot], partner["event_coda_end_sample"][slot]
+
+
+def _spans(window: Window) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return where each event begins and ends; an unknown end is far, an unused slot nowhere."""
+    first, behind = labels.event_span(window)
+    known = tf.math.is_finite(window["event_coda_end_sample"])
+    used = window["event_id"] != ""
+    first = tf.where(tf.math.is_finite(first), first, -_FAR)
+    behind = tf.where(known, behind, _FAR)
+    return tf.where(used, first, 2 * _FAR), tf.where(used, behind, -2 * _FAR)
+
+
+def _apart(window: Window, partner: Window, shift: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
+    """Return for each shift whether all picks of both events stay apart."""
+    moved = partner["pick_sample"][None, :] + shift[:, None]
+    distance = tf.abs(moved[:, :, None] - window["pick_sample"][None, None, :])
+    return tf.reduce_all(tf.math.is_nan(distance) | (distance > least), axis=(-2, -1))
+
+
+def _fit(window: Window, partner: Window) -> tf.Tensor:
+    """Return whether the partner is one other event that shows on all live components."""
+    slot = tf.argmax(partner["event_id"] != "")
+    one = tf.reduce_sum(tf.cast(partner["event_id"] != "", tf.int32)) == 1
+    other = tf.reduce_all(window["event_id"] != partner["event_id"][slot])
+    heard = tf.reduce_all(labels.live(partner) | ~labels.live(window))
+    p, end = _span(partner)
+    known = tf.math.is_finite(p) & tf.math.is_finite(end)
+    return one & other & heard & known & tf.reduce_any(labels.is_pick(window, P))
+
+
+def _merge_labels(
+    window: Window, partner: Window, shift: tf.Tensor
+) -> tuple[Window, tf.Tensor]:
+    """Return the window with the partner's labels, and whether there were slots for them."""
+    moved = labels.move(partner, lambda position: position + shift)
+    last = float(labels.length(window) - 1)
+    outside = (moved["pick_sample"] < 0.0) | (moved["pick_sample"] > last)
+    moved = labels.clear_slots(moved, "K", outside)
+    free = window["event_id"] == ""
+    slot, source = tf.argmax(free), tf.argmax(partner["event_id"] != "")
+    moved["pick_event"] = tf.where(labels.is_pick(moved), slot, moved["pick_event"])
+    merged = dict(window)
+    here = tf.range(free.shape[0], dtype=slot.dtype) == slot
+    for name in labels.SLOTS["M"]:
+        merged[name] = tf.where(here, moved[name][source], window[name])
+    held = tf.concat([labels.is_pick(window), labels.is_pick(moved)], axis=0)
+    size = window["pick_sample"].shape[0]
+    order = tf.argsort(tf.where(held, 0, 1), stable=True)[:size]
+    for name in labels.SLOTS["K"]:
+        merged[name] = tf.gather(tf.concat([window[name], moved[name]], axis=0), order)
+    fits = tf.reduce_sum(tf.cast(held, tf.int32)) <= size
+    return merged, fits & tf.reduce_any(free)

@@ -1,0 +1,117 @@
+"""Superposed noise: recorded noise added to an event at a chosen SNR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import tensorflow as tf
+
+from augment_ops.core import draws as draw
+from augment_ops.core import labels
+from augment_ops.core.labels import Window
+from augment_ops.core.measure import mean_product, snr_slices
+from schemas.recipe import NotNegative, Positive, Range
+from schemas.snr import GUARD_S, NOISE_S, SIGNAL_S
+from schemas.window import P
+
+
+@dataclass(frozen=True)
+class SuperposeNoise:
+    """Add recorded noise with one gain, so that the mixture has the SNR that was drawn.
+
+    The SNR is that of the mixture as anyone would measure it: rms of the live components in
+    `signal_s` from P on, over their rms in `noise_s` that end `guard_s` before P. The gain
+    solves that equation exactly, cross terms included. The noise is cropped first, then
+    measured. Where the noise has gaps, the mixture is not valid.
+
+    Nothing is added, and NaN is drawn, where P or enough samples around it are missing, where
+    the window is as noisy as drawn already, or where its noise lacks a live component.
+
+    Args:
+        snr_db: lowest and highest SNR, dB, drawn uniformly.
+        signal_s: length of the signal's slice, s.
+        noise_s: length of the noise's slice, s.
+        guard_s: gap between the noise's slice and P, s.
+        short_noise: what becomes of noise shorter than the window: ``mirror`` continues it by
+            reflection at its ends, ``mask`` leaves the rest of the mixture not valid.
+        match: what a partner must share with the window.
+
+    Source: Zhu, Mousavi & Beroza (2020), superposing noise.
+    """
+
+    snr_db: Range = (0.0, 20.0)
+    signal_s: Positive = SIGNAL_S
+    noise_s: Positive = NOISE_S
+    guard_s: NotNegative = GUARD_S
+    short_noise: Literal["mirror", "mask"] = "mirror"
+    match: tuple[Literal["environment", "instrument", "station"], ...] = ()
+
+    draws = ("snr_db", "gain")
+    needs = {"noise": 1}
+    kinds = ("event",)
+
+    def __call__(self, window: Window, seed: draw.Seed) -> Window:
+        """Mix one window with ``window["noise"]``; draws ``snr_db`` and ``gain``."""
+        target_db = draw.uniform(seed, "snr_db", *self.snr_db)
+        noise, recorded, usable = _cropped_noise(window, seed, self.short_noise)
+        both = {**window, "valid": window["valid"] & recorded}
+        gain = self._gain(both, noise, target_db)
+        done = usable & (gain > 0.0)
+        mixed = window["waveform"] + tf.where(done, gain, 0.0) * noise
+        out = labels.invalidate({**window, "waveform": mixed}, done & ~recorded)
+        return {
+            **out,
+            "snr_db": tf.where(done, target_db, labels.NAN),
+            "gain": tf.where(done, gain, labels.NAN),
+        }
+
+    def _gain(self, window: Window, noise: tf.Tensor, target_db: tf.Tensor) -> tf.Tensor:
+        """Return the gain of the noise, NaN if none gives the target."""
+        p = labels.first_sample(window, P)
+        slices = snr_slices(window, p, self.signal_s, self.noise_s, self.guard_s)
+        wave = window["waveform"]
+        # |wave + g noise|^2 over both slices: own + 2 g cross + g^2 added.
+        (own_s, own_n), (cross_s, cross_n), (added_s, added_n) = (
+            [mean_product(a, b, where) for where in slices]
+            for a, b in ((wave, wave), (wave, noise), (noise, noise))
+        )
+        ratio = tf.pow(tf.constant(10.0, tf.float64), tf.cast(target_db, tf.float64) / 10.0)
+        a, b = added_s - ratio * added_n, 2.0 * (cross_s - ratio * cross_n)
+        c = own_s - ratio * own_n
+        return tf.cast(tf.where(c > 0.0, _least_positive_root(a, b, c), labels.NAN), tf.float32)
+
+
+def _cropped_noise(
+    window: Window, seed: draw.Seed, short_noise: str
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return the partner's samples [T, 3], their validity, and whether they will do."""
+    partner = {name: value[0] for name, value in window["noise"].items()}
+    size = labels.length(window)
+    first, behind = labels.recorded_span(partner)
+    count = tf.maximum(behind - first, 1)
+    # Out to the end and back again, so that a mirrored stretch has no jump in it.
+    period = tf.maximum(2 * count - 2, 1)
+    mirrored = short_noise == "mirror"
+    reach = tf.where(count >= size, count - size, period - 1 if mirrored else 0)
+    along = tf.range(size) + draw.integer(seed, "noise_start", 0, reach)
+    if mirrored:
+        along = along % period
+        along = tf.minimum(along, period - along)
+    at = first + tf.minimum(along, count - 1)
+    recorded = tf.gather(partner["valid"], at) & (along < count)[:, None]
+    covered = tf.reduce_all(tf.reduce_any(recorded, axis=0) | ~labels.live(window))
+    noise = tf.where(recorded, tf.gather(partner["waveform"], at), 0.0)
+    return noise, recorded, covered & (partner["window_id"] != "")
+
+
+def _least_positive_root(a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+    """Return the least g > 0 with a g^2 + b g + c = 0, NaN if there is none."""
+    disc = b * b - 4.0 * a * c
+    root = tf.sqrt(tf.maximum(disc, 0.0))
+    # The sum that does not cancel.
+    q = -0.5 * (b + tf.where(b < 0.0, -root, root))
+    roots = tf.stack([q / a, c / q])
+    good = tf.math.is_finite(roots) & (roots > 0.0) & (disc >= 0.0)
+    least = tf.reduce_min(tf.where(good, roots, float("inf")))
+    return tf.where(tf.reduce_any(good), least, labels.NAN)

@@ -1,0 +1,1 @@
+"""Training targets: functions of the fields that moved with the samples. One file a target."""

@@ -1,0 +1,150 @@
+"""What is written beside the shards once they are all there, and what guards a folder."""
+
+from __future__ import annotations
+
+import json
+import platform
+import posixpath
+import re
+import tempfile
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines import files
+from pipelines.reference import Rejected
+from pipelines.shards import ShardSummary
+from schemas.errors import UserError
+from schemas.metadata import tfmd_pbtxt, write_tfds_metadata
+from schemas.recipe import Recipe, parse_recipe
+from schemas.window import COMPONENTS, WindowSpec
+
+MANIFEST, RECIPE, REJECTED = "manifest.json", "recipe.yaml", "rejected.jsonl"
+_SHARD = re.compile(r".+\.tfrecord-\d{5}-of-\d{5}")
+_PACKAGES = ("seismill", "tensorflow", "apache-beam", "numpy", "scipy", "obspy")
+
+
+def claim(recipe: Recipe, output: str) -> None:
+    """Take an output folder for a recipe, or refuse it.
+
+    Raises:
+        UserError: the folder holds shards of another recipe, or of none, or is not writable.
+    """
+    names = files.names_in(output)
+    if RECIPE in names:
+        if stored_recipe(output).digest != recipe.digest:
+            raise UserError(f"{output}: --output: holds the shards of another recipe; "
+                            f"expected an empty folder or the same recipe ({RECIPE} differs)")
+    elif any(_SHARD.fullmatch(name) for name in names):
+        raise UserError(f"{output}: --output: holds shards without a {RECIPE}; "
+                        f"expected an empty folder")
+    try:
+        files.remove_parts(output)
+        # What is not yet whole must not look whole.
+        files.remove(posixpath.join(output, MANIFEST))
+        text = yaml.safe_dump(recipe.to_json(), sort_keys=False)
+        files.write_text(posixpath.join(output, RECIPE), text)
+    except OSError as error:
+        raise UserError(f"{output}: --output: cannot be written: {error.strerror}") from None
+
+
+def stored_recipe(folder: str) -> Recipe:
+    """Return the recipe that lies beside the shards of a folder."""
+    path = posixpath.join(folder, RECIPE)
+    try:
+        return parse_recipe(yaml.safe_load(files.read_text(path)), path)
+    except yaml.YAMLError:
+        raise UserError(f"{path}: not a YAML recipe") from None
+
+
+def stored_manifest(folder: str) -> dict[str, Any]:
+    """Return a folder's manifest.
+
+    Raises:
+        UserError: there is none, so the job has not ended, or it is damaged.
+    """
+    path = posixpath.join(folder, MANIFEST)
+    try:
+        manifest = json.load(files.read_text(path))
+        WindowSpec.from_json(manifest["window"])
+        return {**manifest, "shards": list(manifest["shards"])}
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: not a manifest: {files.first_line(error)}") from None
+
+
+def publish(
+    recipe: Recipe,
+    output: str,
+    spec: WindowSpec,
+    listed: int,
+    summaries: Iterable[ShardSummary],
+    rejected: Iterable[Rejected],
+) -> dict[str, Any]:
+    """Write the rejected list, the schemas, TFDS's metadata and, last of all, the manifest.
+
+    Returns:
+        The manifest.
+    """
+    summaries = sorted(summaries, key=lambda summary: summary.name)
+    rejected = list(rejected)
+    lines = sorted(entry.to_json() for entry in rejected)
+    # A further copy that was refused is in the list, but its window counts once.
+    refused = sum(entry.is_base for entry in rejected)
+    manifest = _manifest(recipe, spec, listed, summaries, refused)
+    files.write_text(posixpath.join(output, REJECTED), "".join(line + "\n" for line in lines))
+    files.write_text(posixpath.join(output, "schema.pbtxt"), tfmd_pbtxt(spec))
+    _write_tfds(recipe, output, spec, summaries)
+    _remove_stale(output, {summary.name for summary in summaries})
+    text = json.dumps(manifest, indent=1, sort_keys=True)
+    files.write_text(posixpath.join(output, MANIFEST), text + "\n")
+    return manifest
+
+
+def _manifest(
+    recipe: Recipe, spec: WindowSpec, listed: int, summaries: list[ShardSummary], rejected: int
+) -> dict[str, Any]:
+    return {
+        "counts": {
+            "listed": listed,
+            "written": sum(s.base_windows for s in summaries),
+            "rejected": rejected,
+            "windows": sum(s.windows for s in summaries),
+        },
+        "components": COMPONENTS,
+        "name": recipe.output.name,
+        "recipe_digest": recipe.digest,
+        "seed": recipe.seed,
+        "shards": [summary.to_json() for summary in summaries],
+        "versions": {"python": platform.python_version(), **_versions()},
+        "window": spec.to_json(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in _PACKAGES}
+
+
+def _write_tfds(
+    recipe: Recipe, output: str, spec: WindowSpec, summaries: list[ShardSummary]
+) -> None:
+    splits: dict[str, tuple[list[int], int]] = {}
+    for summary in summaries:
+        lengths, size = splits.setdefault(summary.split, ([], 0))
+        splits[summary.split] = ([*lengths, summary.windows], size + summary.bytes)
+    with tempfile.TemporaryDirectory() as folder:
+        write_tfds_metadata(folder, spec, recipe.output.name, splits)
+        for path in sorted(Path(folder).iterdir()):
+            text = path.read_text(encoding="utf-8")
+            files.write_text(posixpath.join(output, path.name), text)
+
+
+def _remove_stale(output: str, current: set[str]) -> None:
+    """Remove shards that an earlier run of this recipe cut otherwise, as its sources were."""
+    for name in files.names_in(output):
+        if _SHARD.fullmatch(name) and name not in current:
+            files.remove(posixpath.join(output, name))

@@ -1,0 +1,86 @@
+"""Run a pipeline: locally without any network by default, else wherever Beam's options say."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from pipelines import progress, publish
+from pipelines.job import AugmentJob
+from pipelines.publish import claim, stored_manifest
+from pipelines.sources import list_parts
+from augment_ops.core.steps import build_steps, output_spec
+from augment_ops.core.targets import build_targets
+from schemas.errors import UserError
+from schemas.recipe import Recipe
+
+
+def check(recipe: Recipe) -> None:
+    """Check all that can be checked before anything is read: sources, steps, targets.
+
+    Raises:
+        UserError: an unknown key or a bad value, with its place in the recipe.
+    """
+    list_parts(recipe)
+    spec = output_spec(recipe.spec, build_steps(recipe.offline, "offline"))
+    output_spec(spec, build_steps(recipe.online, "online"))
+    build_targets(recipe.targets)
+
+
+def augment(
+    recipe: Recipe,
+    output: str,
+    beam_args: list[str] | None = None,
+    workers: int = 1,
+    resume: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Run the job and return its manifest.
+
+    Args:
+        recipe: the recipe.
+        output: a folder, local or a URL.
+        beam_args: options for Beam; with a ``--runner`` among them the job runs there.
+        workers: local processes.
+        resume: keep the shards that are whole.
+        quiet: show no progress.
+
+    Raises:
+        UserError: a mistake in the recipe or the output folder, or a job that failed.
+    """
+    check(recipe)
+    claim(recipe, output)
+    options = PipelineOptions(beam_args or [], save_main_session=False)
+    local = options.view_as(StandardOptions).runner in (None, "DirectRunner")
+    try:
+        with progress.shown(output, quiet or not local):
+            pipeline = beam.Pipeline(runner=_local_runner(options, workers) if local else None,
+                                     options=options)
+            pipeline | "Augment" >> AugmentJob(recipe, output, resume)
+            pipeline.run().wait_until_finish()
+    except Exception as error:  # a runner wraps whatever a worker raised
+        logging.getLogger(__name__).debug("the job failed", exc_info=True)
+        raise UserError(f"{output}: the job failed: {_root_cause(error)}; what is whole is "
+                        f"kept, run again with --resume") from None
+    return stored_manifest(output)
+
+
+def _local_runner(options: PipelineOptions, workers: int) -> Any:
+    """Return Beam's in-process runner itself: DirectRunner would first try a download."""
+    from apache_beam.options.pipeline_options import DirectOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    direct = options.view_as(DirectOptions)
+    direct.direct_num_workers = workers
+    direct.direct_running_mode = "multi_processing" if workers > 1 else "in_memory"
+    return FnApiRunner()
+
+
+def _root_cause(error: BaseException) -> str:
+    """Return the last line that says what happened, out of a runner's nested traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if ": " in line and not line.startswith(("File", "at "))]
+    return (named or lines or [type(error).__name__])[-1][:300]
