@@ -68,8 +68,11 @@ class RandomShift:
         """Return the first and last start sample that the mode allows, float32."""
         spare = labels.length(window) - size
         p = labels.first_sample(window, P)
-        anchor = tf.where(tf.math.is_finite(p), p, tf.reduce_min(
-            tf.where(labels.is_pick(window), window["pick_sample"], float("inf"))))
+        anchor = tf.where(
+            tf.math.is_finite(p),
+            p,
+            tf.reduce_min(tf.where(labels.is_pick(window), window["pick_sample"], float("inf"))),
+        )
         picked = tf.math.is_finite(anchor)
         anchor = tf.where(picked, anchor, 0.0)
         if self.mode == "full":

@@ -153,9 +153,7 @@ def _fit(window: Window, partner: Window) -> tf.Tensor:
     return one & other & heard & known & tf.reduce_any(labels.is_pick(window, P))
 
 
-def _merge_labels(
-    window: Window, partner: Window, shift: tf.Tensor
-) -> tuple[Window, tf.Tensor]:
+def _merge_labels(window: Window, partner: Window, shift: tf.Tensor) -> tuple[Window, tf.Tensor]:
     """Return the window with the partner's labels, and whether there were slots for them."""
     moved = labels.move(partner, lambda position: position + shift)
     last = float(labels.length(window) - 1)

@@ -117,9 +117,7 @@ class Augmenter:
 
 
 def _signature(spec: WindowSpec, *lead: int) -> dict[str, tf.TensorSpec]:
-    return {
-        f.name: tf.TensorSpec((None, *lead, *spec.shape(f)), f.dtype) for f in WINDOW_SPEC
-    }
+    return {f.name: tf.TensorSpec((None, *lead, *spec.shape(f)), f.dtype) for f in WINDOW_SPEC}
 
 
 def _stack(windows: Sequence[Windows]) -> Windows:

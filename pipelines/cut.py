@@ -71,8 +71,10 @@ def _place_events(
         return (time_s - record.offset_s) * record.sampling_rate_hz - start
 
     if len(reference.events) > spec.events:
-        raise UserError(f"{len(reference.events)} events, the window holds {spec.events}; "
-                        f"raise window.max_events")
+        raise UserError(
+            f"{len(reference.events)} events, the window holds {spec.events}; "
+            f"raise window.max_events"
+        )
     for slot, event in enumerate(reference.events):
         onsets = {phase: _onset(reference, slot, phase) for phase in PHASES}
         if onsets["S"] <= onsets["P"]:
@@ -102,8 +104,9 @@ def _place_picks(window: dict, reference: Reference, record: Record, sample, spe
         if 0 <= position <= spec.samples - 1 and window["valid"][round(float(position))].any():
             inside.append((position, pick))
     if len(inside) > spec.picks:
-        raise UserError(f"{len(inside)} picks, the window holds {spec.picks}; "
-                        f"raise window.max_picks")
+        raise UserError(
+            f"{len(inside)} picks, the window holds {spec.picks}; raise window.max_picks"
+        )
     for slot, (position, pick) in enumerate(inside):
         window["pick_sample"][slot] = position
         window["pick_phase"][slot] = PHASES[pick.phase]

@@ -47,9 +47,7 @@ def inspect(reference: Reference, recipe: Recipe) -> Inspected | Rejected:
     return Inspected(reference, live, snr, assign_split(reference, recipe))
 
 
-def _check(
-    window: dict, record: Record, reference: Reference, recipe: Recipe
-) -> tuple[float, ...]:
+def _check(window: dict, record: Record, reference: Reference, recipe: Recipe) -> tuple[float, ...]:
     """Return the SNR of each event.
 
     Raises:
@@ -58,13 +56,17 @@ def _check(
     limits, valid = recipe.inspect, window["valid"]
     share = valid.mean(axis=0).max()
     if share < limits.min_valid_share:
-        raise UserError(f"{share:.3f} of the samples are recorded, expected at least "
-                        f"inspect.min_valid_share {limits.min_valid_share:g}")
+        raise UserError(
+            f"{share:.3f} of the samples are recorded, expected at least "
+            f"inspect.min_valid_share {limits.min_valid_share:g}"
+        )
     if limits.max_clipped_share is not None:
         clipped = clipped_share(record.samples)
         if clipped > limits.max_clipped_share:
-            raise UserError(f"{clipped:.4f} of the samples are clipped, expected at most "
-                            f"inspect.max_clipped_share {limits.max_clipped_share:g}")
+            raise UserError(
+                f"{clipped:.4f} of the samples are clipped, expected at most "
+                f"inspect.max_clipped_share {limits.max_clipped_share:g}"
+            )
     if reference.kind != "event":
         if recipe.noise.max_std_ratio is not None:
             _screen(window, recipe)
@@ -75,8 +77,9 @@ def _check(
     p_samples = window["event_p_sample"][: len(reference.events)]
     snr = tuple(snr_db(window["waveform"], valid, p, rate) for p in p_samples)
     if limits.min_snr_db is not None and not snr[0] >= limits.min_snr_db:
-        raise UserError(f"SNR is {snr[0]:.1f} dB, expected at least inspect.min_snr_db "
-                        f"{limits.min_snr_db:g}")
+        raise UserError(
+            f"SNR is {snr[0]:.1f} dB, expected at least inspect.min_snr_db {limits.min_snr_db:g}"
+        )
     return snr
 
 
@@ -91,9 +94,11 @@ def _screen(window: dict, recipe: Recipe) -> None:
         spreads = stretches.std(axis=1)
         ratio = spreads.max() / max(np.median(spreads), np.finfo(float).tiny)
         if ratio > recipe.noise.max_std_ratio:
-            raise UserError(f"hidden event: on {component} the largest {_SCREEN_S:g} s standard "
-                            f"deviation is {ratio:.1f} times the median, expected at most "
-                            f"noise.max_std_ratio {recipe.noise.max_std_ratio:g}")
+            raise UserError(
+                f"hidden event: on {component} the largest {_SCREEN_S:g} s standard "
+                f"deviation is {ratio:.1f} times the median, expected at most "
+                f"noise.max_std_ratio {recipe.noise.max_std_ratio:g}"
+            )
 
 
 def clipped_share(samples: np.ndarray) -> float:

@@ -110,14 +110,14 @@ class InspectSources(beam.PTransform):
         listed = (
             root
             | "Parts" >> beam.Create(sources.list_parts(self.recipe), reshuffle=True)
-            | "List" >> beam.ParDo(ListDoFn(self.recipe, self.output))
-            .with_outputs(REJECTED, main="listed")
+            | "List"
+            >> beam.ParDo(ListDoFn(self.recipe, self.output)).with_outputs(REJECTED, main="listed")
         )
         inspected = (
             listed.listed
             | "SpreadReferences" >> beam.Reshuffle()
-            | "Inspect" >> beam.ParDo(InspectDoFn(self.recipe, self.output))
-            .with_outputs(REJECTED, main="fit")
+            | "Inspect"
+            >> beam.ParDo(InspectDoFn(self.recipe, self.output)).with_outputs(REJECTED, main="fit")
         )
         rows = (listed.listed, listed[REJECTED]) | "AllListed" >> beam.Flatten()
         number = rows | "CountListed" >> beam.combiners.Count.Globally()
@@ -197,16 +197,24 @@ class AugmentJob(beam.PTransform):
             inspected
             | "PlanShards" >> PlanShards(recipe, output)
             | "SpreadShards" >> beam.Reshuffle()
-            | "MakeShards" >> beam.ParDo(MakeDoFn(recipe, output, self.resume))
-            .with_outputs(REJECTED, main="summaries")
+            | "MakeShards"
+            >> beam.ParDo(MakeDoFn(recipe, output, self.resume)).with_outputs(
+                REJECTED, main="summaries"
+            )
         )
         rejected = (unfit, made[REJECTED]) | "Rejected" >> beam.Flatten()
         return (
             root
             | "Once" >> beam.Create([None])
-            | "Publish" >> beam.Map(
-                _publish, recipe, output, spec, pvalue.AsSingleton(listed),
-                pvalue.AsList(made.summaries), pvalue.AsList(rejected),
+            | "Publish"
+            >> beam.Map(
+                _publish,
+                recipe,
+                output,
+                spec,
+                pvalue.AsSingleton(listed),
+                pvalue.AsList(made.summaries),
+                pvalue.AsList(rejected),
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,10 @@ from schemas.window import UNKNOWN_TIME_NS
 if TYPE_CHECKING:
     from pipelines.sources import Listing
 
+# A date and time to the second, a fraction, an offset from UTC.
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{0,9})\d*)?Z?([+-]\d\d:\d\d)?")
 # What stands in CSV files for "nothing here".
-_NOTHING = {"", "none", "nan", "null", "na", "n/a"}
+_NOTHING = {"", "none", "nan", "null"}
 CODA_AFTER_S = 1.4  # coda end where the source gives none: S + 1.4 (S - P), SeisBench's default
 
 
@@ -128,23 +131,28 @@ def csv_rows(path: str, required: set[str]) -> Iterator[tuple[int, dict[str, Any
 
 
 def from_rows(
-    listing: Listing, table: str, required: set[str], prefix: str, make: Callable
+    listing: Listing,
+    table: str,
+    required: set[str],
+    prefix: str,
+    make: Callable,
+    key: str = "trace_name",
 ) -> Iterator[Reference | Rejected]:
     """Yield what ``make(row, trace)`` makes of each row of a CSV file, or why it is refused.
 
-    A trace is named by the row's `trace_name` behind the prefix, once in a file.
+    A trace is named by the row's `key` behind the prefix, once in a file.
     """
     seen: dict[str, int] = {}
     for line, row in csv_rows(table, required):
-        name = text(row, "trace_name")
+        name = text(row, key)
         trace = f"{prefix}{name}" if name else ""
         try:
             if None in row or None in row.values():
                 raise UserError("not as many cells as the header has")
             if not name:
-                raise UserError("trace_name: is empty")
+                raise UserError(f"{key}: is empty")
             if seen.setdefault(name, line) != line:
-                raise UserError(f"trace_name: got {name!r} again, after line {seen[name]}")
+                raise UserError(f"{key}: got {name!r} again, after line {seen[name]}")
             yield from make(row, trace)
         except UserError as error:
             yield listing.rejected(trace or f"{prefix}line {line}", f"{table}:{line}: {error}")
@@ -172,12 +180,16 @@ def text(row: dict[str, Any], *columns: str) -> str:
 
 
 def number(row: dict[str, Any], *columns: str) -> float:
-    """Return the first column that holds a number, NaN if none does; reads ``[[2896.]]``."""
-    value = text(row, *columns).strip("[] ").split()
+    """Return the first column that says something as a finite number, else NaN.
+
+    Reads ``[[2896.]]``, and the first of several numbers in brackets.
+    """
+    words = text(row, *columns).strip("[] ").split()
     try:
-        return float(value[0]) if value else math.nan
+        value = float(words[0]) if words else math.nan
     except ValueError:
         return math.nan
+    return value if math.isfinite(value) else math.nan
 
 
 def parse_time_ns(value: str) -> int:
@@ -185,15 +197,12 @@ def parse_time_ns(value: str) -> int:
 
     Reads ISO 8601 and ``2007/01/01 01:42:45.08``, both to the nanosecond.
     """
-    whole, _, fraction = value.strip().removesuffix("Z").replace("/", "-").partition(".")
+    match = _TIME.fullmatch(value.strip().replace("/", "-"))
     try:
-        time = datetime.fromisoformat(whole)
-        digits = int(f"{fraction[:9]:0<9}") if fraction else 0
+        time = datetime.fromisoformat(f"{match[1]}{match[3] or '+00:00'}" if match else "")
     except ValueError:
         return UNKNOWN_TIME_NS
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=timezone.utc)
-    return int(time.timestamp()) * 1_000_000_000 + digits
+    return int(time.timestamp()) * 1_000_000_000 + int(f"{match[2] or '':0<9}")
 
 
 def polarity(value: str) -> int:

@@ -36,9 +36,7 @@ class PairPartners(beam.PTransform):
         if not any(step.needs for step in steps):
             return copies
         members = inspected | "Members" >> beam.FlatMap(_member, self.recipe, steps, self.counts)
-        requests = copies | "Requests" >> beam.FlatMap(
-            _requests, self.recipe, steps, self.counts
-        )
+        requests = copies | "Requests" >> beam.FlatMap(_requests, self.recipe, steps, self.counts)
         chosen = (
             {"members": members, "requests": requests}
             | "MeetInPools" >> beam.CoGroupByKey()

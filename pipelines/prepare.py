@@ -61,8 +61,9 @@ def prepare(record: Record, preparation: Preparation, rate_hz: float) -> Record:
     for index in range(3):
         if not valid[:, index].any():
             continue
-        trace = _bridge(_detrend(samples[:, index], valid[:, index], preparation.detrend),
-                        valid[:, index])
+        trace = _bridge(
+            _detrend(samples[:, index], valid[:, index], preparation.detrend), valid[:, index]
+        )
         trace = resample(trace, up, down, preparation.zero_phase)
         if preparation.band_hz is not None:
             trace = bandpass(trace, rate_hz, preparation)
@@ -76,11 +77,12 @@ def _in_order(record: Record) -> tuple[np.ndarray, np.ndarray]:
     samples, valid = np.zeros((count, 3)), np.zeros((count, 3), bool)
     given = np.ones(record.samples.shape, bool) if record.valid is None else record.valid
     for index, component in enumerate(COMPONENTS):
-        column = next((record.components.find(c) for c in _ALIASES[component]
-                       if c in record.components), None)
+        column = next(
+            (record.components.find(c) for c in _ALIASES[component] if c in record.components), None
+        )
         if column is None:
             continue
-        trace, recorded = record.samples[:, column], given[:, column]
+        trace, recorded = record.samples[:, column].astype(np.float64), given[:, column]
         if recorded.any() and np.ptp(trace[recorded]) > 0 or np.isnan(trace[recorded]).any():
             samples[:, index] = np.where(recorded, trace, 0.0)
             valid[:, index] = recorded
@@ -118,8 +120,10 @@ def rate_ratio(rate_hz: float, target_hz: float, count: int) -> tuple[int, int]:
     ratio = Fraction(target_hz / rate_hz).limit_denominator(1000)
     drift = abs(float(ratio) * rate_hz / target_hz - 1.0) * count if ratio else np.inf
     if drift > _MAX_DRIFT_SAMPLES or ratio.numerator > 1000:
-        raise UserError(f"sampling rate: got {rate_hz:g} Hz, which no ratio of whole numbers "
-                        f"carries to {target_hz:g} Hz")
+        raise UserError(
+            f"sampling rate: got {rate_hz:g} Hz, which no ratio of whole numbers "
+            f"carries to {target_hz:g} Hz"
+        )
     return ratio.numerator, ratio.denominator
 
 

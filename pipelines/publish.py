@@ -36,11 +36,14 @@ def claim(recipe: Recipe, output: str) -> None:
     names = files.names_in(output)
     if RECIPE in names:
         if stored_recipe(output).digest != recipe.digest:
-            raise UserError(f"{output}: --output: holds the shards of another recipe; "
-                            f"expected an empty folder or the same recipe ({RECIPE} differs)")
+            raise UserError(
+                f"{output}: --output: holds the shards of another recipe; "
+                f"expected an empty folder or the same recipe ({RECIPE} differs)"
+            )
     elif any(_SHARD.fullmatch(name) for name in names):
-        raise UserError(f"{output}: --output: holds shards without a {RECIPE}; "
-                        f"expected an empty folder")
+        raise UserError(
+            f"{output}: --output: holds shards without a {RECIPE}; expected an empty folder"
+        )
     try:
         files.remove_parts(output)
         # What is not yet whole must not look whole.

@@ -57,14 +57,17 @@ def augment(
     local = options.view_as(StandardOptions).runner in (None, "DirectRunner")
     try:
         with progress.shown(output, quiet or not local):
-            pipeline = beam.Pipeline(runner=_local_runner(options, workers) if local else None,
-                                     options=options)
+            pipeline = beam.Pipeline(
+                runner=_local_runner(options, workers) if local else None, options=options
+            )
             pipeline | "Augment" >> AugmentJob(recipe, output, resume)
             pipeline.run().wait_until_finish()
     except Exception as error:  # a runner wraps whatever a worker raised
         logging.getLogger(__name__).debug("the job failed", exc_info=True)
-        raise UserError(f"{output}: the job failed: {_root_cause(error)}; what is whole is "
-                        f"kept, run again with --resume") from None
+        raise UserError(
+            f"{output}: the job failed: {_root_cause(error)}; what is whole is "
+            f"kept, run again with --resume"
+        ) from None
     return stored_manifest(output)
 
 

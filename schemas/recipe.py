@@ -262,4 +262,3 @@ def load_recipe(path: str | Path) -> Recipe:
         problem = getattr(error, "problem", None) or type(error).__name__
         raise UserError(f"{path}: not a YAML recipe{line}: {problem}") from None
     return parse_recipe(data, str(path))
-

@@ -120,15 +120,16 @@ def _events(window: Window, spec: WindowSpec) -> Iterator[str]:
 def _order(window: Window, spec: WindowSpec) -> Iterator[str]:
     onsets = {P: window["event_p_sample"], S: window["event_s_sample"]}
     for slot in np.flatnonzero(onsets[S] <= onsets[P]):
-        yield (f"event slot {slot}: S at {onsets[S][slot]:g} is not after P at "
-               f"{onsets[P][slot]:g}")
+        yield (f"event slot {slot}: S at {onsets[S][slot]:g} is not after P at {onsets[P][slot]:g}")
     for slot, phase in enumerate(window["pick_phase"]):
         event = window["pick_event"][slot]
         if phase in onsets and 0 <= event < spec.events:
             late = window["pick_sample"][slot] - onsets[phase][event]
             if not late >= -_SAMPLE_TOLERANCE:
-                yield (f"pick slot {slot}: at {window['pick_sample'][slot]:g}, ahead of its "
-                       f"event's onset at {onsets[phase][event]:g}")
+                yield (
+                    f"pick slot {slot}: at {window['pick_sample'][slot]:g}, ahead of its "
+                    f"event's onset at {onsets[phase][event]:g}"
+                )
 
 
 def _snr(window: Window, spec: WindowSpec) -> Iterator[str]:

@@ -71,12 +71,8 @@ WINDOW_SPEC: tuple[Field, ...] = (
     Field("event_magnitude", "float32", "M", "", "magnitude", _NAN),
     Field("event_depth_km", "float32", "M", "km", "depth of the source", _NAN),
     Field("event_distance_km", "float32", "M", "km", "distance to the epicentre", _NAN),
-    Field(
-        "event_p_sample", "float32", "M", "samples", "P onset, may lie outside", _NAN, True
-    ),
-    Field(
-        "event_s_sample", "float32", "M", "samples", "S onset, may lie outside", _NAN, True
-    ),
+    Field("event_p_sample", "float32", "M", "samples", "P onset, may lie outside", _NAN, True),
+    Field("event_s_sample", "float32", "M", "samples", "S onset, may lie outside", _NAN, True),
     Field(
         "event_coda_end_sample", "float32", "M", "samples", "coda end, may lie outside", _NAN, True
     ),

@@ -94,8 +94,10 @@ def build_steps(steps: tuple[Step, ...], where: str) -> tuple[BuiltStep, ...]:
         op = build(op_class(step.op, place), step.parameters, place)
         built.append(BuiltStep(step.name, op, step.probability))
         if built[-1].crops and step.probability != 1.0:
-            raise UserError(f"{place}: probability: got {step.probability}, expected 1: "
-                            f"the step sets the window's length")
+            raise UserError(
+                f"{place}: probability: got {step.probability}, expected 1: "
+                f"the step sets the window's length"
+            )
     return tuple(built)
 
 

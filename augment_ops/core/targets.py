@@ -28,8 +28,9 @@ def build_targets(targets: tuple[Target, ...]) -> dict[str, Any]:
     for target in targets:
         where = f"targets.{target.name}"
         if target.op not in target_names():
-            raise UserError(f"{where}: unknown target {target.op!r}; "
-                            f"{nearest(target.op, target_names())}")
+            raise UserError(
+                f"{where}: unknown target {target.op!r}; {nearest(target.op, target_names())}"
+            )
         cls = load_class(f"augment_ops.targets.{target.op}", target.op)
         built[target.name] = build(cls, target.parameters, where)
     return built

@@ -8,7 +8,6 @@ No event is named: files whose P lie within `event_gap_s` of each other count as
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Iterator
@@ -19,12 +18,13 @@ from pydantic import Field
 
 from pipelines import files
 from pipelines.listing import (
-    CODA_AFTER_S,
+    csv_rows,
     event_groups,
+    from_rows,
     noise_split_key,
-    noise_starts,
-    number,
+    noise_windows,
     parse_time_ns,
+    sample,
     text,
 )
 from pipelines.prepare import Record
@@ -50,50 +50,52 @@ class Options(Strict):
 
 def list_windows(listing: Listing, options: Options) -> Iterator[Reference | Rejected]:
     """Yield an event window a row, and noise windows from before its P."""
-    table = csv.DictReader(files.read_text(options.csv))
-    absent = {"fname", "itp"} - set(table.fieldnames or ())
-    if absent:
-        raise UserError(f"{options.csv}: columns {sorted(absent)} are missing; "
-                        f"expected fname,itp,its,channels")
-    rows = list(table)
-    p_times = [_p_time_ns(text(row, "fname")) for row in rows]
-    known = [time for time in p_times if time != UNKNOWN_TIME_NS]
+    required = {"fname", "itp"}
+    times = {_p_time_ns(text(row, "fname")) for _, row in csv_rows(options.csv, required)}
+    known = sorted(times - {UNKNOWN_TIME_NS})
     groups = dict(zip(known, event_groups(known, options.event_gap_s)))
-    for number_, (row, p_time) in enumerate(zip(rows, p_times), start=2):
-        name = text(row, "fname")
-        try:
-            yield from _row(listing, options, row, name, p_time, groups)
-        except UserError as error:
-            yield listing.rejected(name or f"row {number_}", f"{options.csv}:{number_}: {error}")
+
+    def make(row: dict, name: str) -> Iterator[Reference]:
+        return _row(listing, options, row, name, groups)
+
+    yield from from_rows(listing, options.csv, required, "", make, key="fname")
 
 
 def _row(
-    listing: Listing, options: Options, row: dict, name: str, p_time: int, groups: dict[int, int]
+    listing: Listing, options: Options, row: dict, name: str, groups: dict[int, int]
 ) -> Iterator[Reference]:
-    p_s, s_s = (number(row, key) / options.sampling_rate_hz for key in ("itp", "its"))
-    if not math.isfinite(p_s) or p_s < 0:
-        raise UserError(f"itp: got {row.get('itp')!r}, expected a sample from 0 on")
+    p_s, s_s = (sample(row, key) / options.sampling_rate_hz for key in ("itp", "its"))
+    if math.isnan(p_s):
+        raise UserError(f"itp: got {row['itp']!r}, expected a sample from 0 on")
+    p_time = _p_time_ns(name)
     start = UNKNOWN_TIME_NS if p_time == UNKNOWN_TIME_NS else p_time - round(p_s * 1e9)
     match = _NAME.match(name)
     network, station = (match[1], match[2]) if match else ("", "")
     common = dict(
-        source=listing.name, trace=name, record_start_ns=start, network=network, station=station,
+        source=listing.name,
+        trace=name,
+        record_start_ns=start,
+        network=network,
+        station=station,
         locator={"path": files.join(options.path, name, "fname")},
         sampling_rate_hz=options.sampling_rate_hz,
-        instrument=text(row, "channels").split("_")[0][:2], environment=listing.environment,
+        instrument=text(row, "channels").split("_")[0][:2],
+        environment=listing.environment,
     )
-    event = str(groups[p_time]) if p_time in groups else name
-    picks = [Pick("P", p_s)] + ([Pick("S", s_s)] if math.isfinite(s_s) else [])
-    coda = s_s + CODA_AFTER_S * (s_s - p_s)
+    event = str(groups.get(p_time, name))
+    picks = [Pick(phase, at) for phase, at in (("P", p_s), ("S", s_s)) if math.isfinite(at)]
     yield Reference(
-        kind="event", start_s=p_s - listing.window.p_at_s, split_key=event,
-        picks=tuple(picks), events=(Event(event, coda_end_s=coda),), **common,
+        kind="event",
+        start_s=p_s - listing.window.p_at_s,
+        split_key=event,
+        picks=tuple(picks),
+        events=(Event(event),),
+        **common,
     )
     if listing.noise.before_p:
-        before = (0.0, p_s - listing.noise.guard_s)
         key = noise_split_key(network, station, start, name)
-        for at, usable in noise_starts(before, listing.window, listing.noise):
-            yield Reference(kind="noise", start_s=at, usable_s=usable, split_key=key, **common)
+        free = (0.0, p_s - listing.noise.guard_s)
+        yield from noise_windows(free, listing, {**common, "split_key": key})
 
 
 def _p_time_ns(name: str) -> int:
@@ -113,9 +115,9 @@ def load(reference: Reference) -> Record:
         if "data" not in held.files:
             raise UserError(f"{path}: 'data' is missing; got {held.files}")
         data = held["data"]
-    if data.ndim != 2 or data.shape[1] not in (1, 3) or data.dtype.kind not in "fiu":
+    if data.ndim != 2 or data.shape[1] != 3 or data.dtype.kind not in "fiu":
         raise UserError(f"{path}: data: got {data.dtype} {data.shape}, expected numbers [n, 3]")
-    return Record(data, "ENZ" if data.shape[1] == 3 else "Z", reference.sampling_rate_hz)
+    return Record(data, "ENZ", reference.sampling_rate_hz)
 
 
 def _check_size(archive, path: str) -> None:

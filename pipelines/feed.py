@@ -1,0 +1,150 @@
+"""The training feed: shards to batches of (inputs, targets) that Keras `fit` takes as they are.
+
+Does not import Beam. The order of work: interleave shards, shuffle, parse, the recipe's online
+steps, normalise, targets last. What an online step draws is a function of the recipe's seed, the
+window's id, the step's name and the epoch: new in every epoch, the same for the same epoch,
+whatever the order, the batch size or the parallelism.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+import tensorflow as tf
+
+from augment_ops.core.labels import Window
+from augment_ops.core.normalise import normalise
+from augment_ops.core.steps import BuiltStep, apply_steps, build_steps, output_spec
+from augment_ops.core.targets import build_targets
+from pipelines.feed_partners import attach, load_pools
+from pipelines.publish import stored_manifest, stored_recipe
+from schemas.errors import UserError
+from schemas.recipe import Recipe
+from schemas.record import parser
+from schemas.window import SPLITS, WindowSpec
+
+Example = tuple[tf.Tensor, Any]
+
+
+def training_dataset(
+    folder: str,
+    split: str = "train",
+    batch_size: int = 32,
+    *,
+    epoch: int = 0,
+    epochs: int = 1,
+    recipe: Recipe | None = None,
+    shuffle: int = 1024,
+    drop_remainder: bool = False,
+    shard: tuple[int, int] = (0, 1),
+    parallel: int = tf.data.AUTOTUNE,
+) -> tf.data.Dataset:
+    """Return batches of (inputs, targets).
+
+    Args:
+        folder: where a job published its shards.
+        split: train, validation or test. Outside the recipe's augmented splits, windows come in
+            a fixed order and only the steps that crop run, with the draws of epoch 0 always.
+        batch_size: windows a batch; no batch mixes two epochs.
+        epoch: the first epoch; its number decides the draws and the order.
+        epochs: how many follow each other in one pass: as many as `fit` is told, together with
+            ``steps_per_epoch=steps_per_epoch(...)``. 0 goes on for ever.
+        recipe: instead of the one beside the shards, for other online steps or targets.
+        shuffle: windows in the shuffle buffer; 0 keeps the stored order, which the job shuffled.
+        drop_remainder: leave out the last, smaller batch of an epoch.
+        shard: (index, number): take each number-th shard, for `tf.distribute` input pipelines.
+        parallel: windows made at once.
+
+    Returns:
+        Of float32 [B, T, 3] inputs, and the target [B, T, ...], or a dict of several by name.
+
+    Raises:
+        UserError: the folder has no shards of the split, or the recipe has no target.
+    """
+    manifest = stored_manifest(folder)
+    recipe = recipe or stored_recipe(folder)
+    names = _shard_names(manifest, split, folder)
+    if not recipe.targets:
+        raise UserError(f"{folder}: recipe: targets: got none, expected at least one")
+    augmented = split in recipe.augmented_splits
+    make = _Maker(recipe, manifest, folder, augmented)
+    paths = [posixpath.join(folder, name) for name in names][shard[0] :: shard[1]]
+
+    def one_epoch(number: tf.Tensor) -> tf.data.Dataset:
+        windows = _records(paths, recipe, number, shuffle if augmented else 0)
+        examples = windows.map(lambda record: make(record, number), parallel, deterministic=True)
+        return examples.batch(batch_size, drop_remainder)
+
+    numbers = tf.data.Dataset.range(epoch, epoch + epochs if epochs else 2**62)
+    return numbers.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+
+
+def steps_per_epoch(
+    folder: str, split: str = "train", batch_size: int = 32, drop_remainder: bool = False
+) -> int:
+    """Return the batches of one epoch of an unsharded `training_dataset`."""
+    manifest = stored_manifest(folder)
+    names = set(_shard_names(manifest, split, folder))
+    windows = sum(s["windows"] for s in manifest["shards"] if s["name"] in names)
+    return windows // batch_size if drop_remainder else -(-windows // batch_size)
+
+
+def _shard_names(manifest: dict[str, Any], split: str, folder: str) -> list[str]:
+    if split not in SPLITS:
+        raise UserError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
+    names = [s["name"] for s in manifest["shards"] if s["split"] == split and s["windows"]]
+    if not names:
+        raise UserError(f"{folder}: holds no windows of the split {split!r}")
+    return names
+
+
+def _records(paths: list[str], recipe: Recipe, epoch: tf.Tensor, shuffle: int) -> tf.data.Dataset:
+    """Return an epoch's serialized windows, in an order that its number decides."""
+    shards = tf.data.Dataset.from_tensor_slices(paths)
+    if not shuffle:
+        return tf.data.TFRecordDataset(shards)
+    seed = tf.random.experimental.stateless_fold_in(
+        tf.constant([recipe.seed, len(paths)], tf.int64), epoch, alg="philox"
+    )
+    order = tf.random.experimental.stateless_shuffle(tf.constant(paths), seed, alg="philox")
+    records = tf.data.Dataset.from_tensor_slices(order).interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=min(8, len(paths)),
+        block_length=8,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    return records.shuffle(shuffle, seed=seed[0], reshuffle_each_iteration=False)
+
+
+class _Maker:
+    """Makes one record into (inputs, targets)."""
+
+    def __init__(
+        self, recipe: Recipe, manifest: dict[str, Any], folder: str, augmented: bool
+    ) -> None:
+        self.recipe, self.augmented = recipe, augmented
+        self.stored = WindowSpec.from_json(manifest["window"])
+        steps = build_steps(recipe.online, "online")
+        self.steps: tuple[BuiltStep, ...] = tuple(s for s in steps if augmented or s.crops)
+        # Refuses a crop longer than the stored window before anything is read.
+        output_spec(self.stored, self.steps)
+        self.targets = build_targets(recipe.targets)
+        self.pools = load_pools(folder, manifest, self.stored, self.steps)
+        self.parse = parser(self.stored)
+
+    def __call__(self, record: tf.Tensor, epoch: tf.Tensor) -> Example:
+        window = self.window(record, epoch)
+        wave = normalise(window, self.recipe.normalise)
+        targets = {name: target(window) for name, target in self.targets.items()}
+        return wave, next(iter(targets.values())) if len(targets) == 1 else targets
+
+    def window(self, record: tf.Tensor, epoch: tf.Tensor) -> Window:
+        """Return the window after the online steps."""
+        window = self.parse(record)
+        if not self.augmented:
+            epoch = tf.zeros_like(epoch)
+        partners = attach(self.pools, self.steps, window, self.recipe.seed, epoch)
+        rate = self.stored.sampling_rate_hz
+        return apply_steps(self.steps, window, partners, self.recipe.seed, epoch, rate)

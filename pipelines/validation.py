@@ -1,0 +1,129 @@
+"""Validate a folder: every record against the schema, the labels' invariants, the manifest."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import fsspec
+
+from pipelines import files
+from pipelines.listing import noise_split_key
+from pipelines.publish import stored_manifest, stored_recipe
+from pipelines.shards import ShardSummary
+from schemas.errors import UserError
+from schemas.record import deserialize
+from schemas.tfrecord import read_records
+from schemas.validate import text, window_faults
+from schemas.window import COMPONENTS, WindowSpec
+
+
+@dataclass
+class Report:
+    """What a validation found: windows read, and one line a fault."""
+
+    windows: int = 0
+    shards: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Seen:
+    """What must agree between records: ids are unique, groups keep to one split."""
+
+    ids: set[str] = field(default_factory=set)
+    groups: dict[str, str] = field(default_factory=dict)
+
+    def faults(self, window: dict) -> Iterator[str]:
+        """Yield what contradicts the records before."""
+        window_id, split = text(window["window_id"]), text(window["split"])
+        if window_id in self.ids:
+            yield f"window_id: {window_id!r} is there twice"
+        self.ids.add(window_id)
+        for group in _groups(window):
+            if self.groups.setdefault(group, split) != split:
+                yield f"split: {group} is in {self.groups[group]} and in {split}"
+
+
+def _groups(window: dict) -> Iterator[str]:
+    for event in map(text, window["event_id"]):
+        if event:
+            yield f"event {text(window['source'])} {event}"
+    if text(window["kind"]) == "noise":
+        network, station = text(window["network"]), text(window["station"])
+        start = int(window["start_time_ns"])
+        yield noise_split_key(network, station, start, text(window["window_id"]))
+
+
+def validate(folder: str, progress: Callable[[str], None] = lambda shard: None) -> Report:
+    """Read all records of a folder and return what is wrong with them.
+
+    Args:
+        folder: where a job published its shards.
+        progress: called with each shard's name before it is read.
+
+    Raises:
+        UserError: there is nothing to validate against: no manifest, or no recipe.
+    """
+    manifest = stored_manifest(folder)
+    spec = WindowSpec.from_json(manifest["window"])
+    report, seen = Report(), _Seen()
+    if manifest["components"] != COMPONENTS:
+        report.faults.append(
+            f"manifest: components: got {manifest['components']!r}, expected {COMPONENTS!r}"
+        )
+    if stored_recipe(folder).digest != manifest["recipe_digest"]:
+        report.faults.append("recipe.yaml is not the recipe that the shards were made with")
+    expected = {shard["name"]: shard for shard in manifest["shards"]}
+    on_disk = {name for name in files.names_in(folder) if ".tfrecord-" in name}
+    report.faults += [f"{name}: not in the manifest" for name in sorted(on_disk - set(expected))]
+    for name, shard in sorted(expected.items()):
+        progress(name)
+        if name not in on_disk:
+            report.faults.append(f"{name}: missing")
+            continue
+        report.faults += _shard(folder, shard, spec, seen, report)
+    counts = manifest["counts"]
+    if counts["listed"] != counts["written"] + counts["rejected"]:
+        report.faults.append(
+            f"manifest: listed {counts['listed']} is not written "
+            f"{counts['written']} + rejected {counts['rejected']}"
+        )
+    return report
+
+
+def _shard(
+    folder: str, expected: dict, spec: WindowSpec, seen: _Seen, report: Report
+) -> Iterator[str]:
+    """Yield the faults of one shard."""
+    name = expected["name"]
+    path = posixpath.join(folder, name)
+    found = ShardSummary(name, expected["split"])
+    report.shards += 1
+    try:
+        with files.reading(path), fsspec.open(path, "rb") as opened:
+            file = files.HashedFile(opened)
+            for number, data in enumerate(read_records(file, name)):
+                report.windows += 1
+                for fault in _record(data, spec, seen, found):
+                    yield f"{name}: record {number}: {fault}"
+            found.sha256, found.bytes = file.sha.hexdigest(), file.bytes
+    except UserError as error:
+        yield str(error)
+        return
+    for key, value in found.to_json().items():
+        if value != expected[key]:
+            yield f"{name}: {key}: got {value}, the manifest says {expected[key]}"
+
+
+def _record(data: bytes, spec: WindowSpec, seen: _Seen, found: ShardSummary) -> Iterator[str]:
+    window, faults = deserialize(data, spec)
+    if faults:
+        yield from faults
+        return
+    found.add(window, spec)
+    yield from window_faults(window, spec)
+    yield from seen.faults(window)
+    if text(window["split"]) != found.split:
+        yield f"split: got {text(window['split'])!r} in a shard of {found.split}"
