@@ -17,6 +17,8 @@ from schemas.recipe import CountRange, PositiveRange
 class DataGap:
     """Zero one or more spans and mark them not valid; picks inside them are removed.
 
+    A window that the gaps would leave without a sample is left as it is, and draws 0 gaps.
+
     Args:
         gaps: fewest and most gaps, drawn uniformly.
         duration_s: shortest and longest gap, s, drawn log-uniformly.
@@ -37,13 +39,17 @@ class DataGap:
         most = self.gaps[1]
         count = draw.integer(seed, "gaps", *self.gaps)
         seconds = draw.log_uniform(seed, "duration_s", *self.duration_s, shape=(most,))
-        sizes = tf.maximum(tf.round(seconds * labels.rate_hz(window)), 1.0)
-        room = tf.maximum(labels.length(window) - sizes, 0.0)
-        starts = tf.math.floor(draw.uniform(seed, "start", shape=(most,)) * (room + 1.0))
-        time = tf.range(labels.length(window), dtype=tf.float32)[None, :]
+        size = labels.length(window)
+        lengths = tf.clip_by_value(tf.round(seconds * labels.rate_hz(window)), 1.0, float(size))
+        sizes = tf.cast(lengths, tf.int32)
+        starts = draw.integer(seed, "start", 0, size - sizes, shape=(most,))
+        time = tf.range(size)[None, :]
         inside = (time >= starts[:, None]) & (time < (starts + sizes)[:, None])
         inside &= (tf.range(most) < count)[:, None]
         hit = tf.reduce_any(inside[:, :, None] & self._struck(window, seed)[:, None, :], axis=0)
+        # A window without a sample would be no window.
+        some = tf.reduce_any(window["valid"] & ~hit)
+        count, hit = tf.where(some, count, 0), hit & some
         lost = tf.reduce_any(hit & window["valid"], axis=-1)
         window = labels.invalidate(window, hit)
         emptied = tf.reduce_sum(tf.cast(lost, tf.float32))

@@ -10,6 +10,7 @@ import tensorflow as tf
 from augment_ops.core import draws as draw
 from augment_ops.core import labels
 from augment_ops.core.labels import Window
+from schemas.errors import UserError
 from schemas.recipe import NotNegative, Positive
 from schemas.window import P
 
@@ -18,9 +19,9 @@ from schemas.window import P
 class RandomShift:
     """Crop `length_s` so that P falls at a random place; recorded samples, never padding.
 
-    The place is drawn among those that hold recorded samples only; where the record is too
-    short for that, ``valid`` says what was not recorded. A window without picks is cropped
-    anywhere (full), or about its middle.
+    The place is drawn among those of the mode that hold the fewest samples outside the record:
+    none, unless it is too short or P too near its end; ``valid`` says which they are. A window
+    without picks is cropped anywhere (full), or about its middle.
 
     Args:
         length_s: length of the training window, s.
@@ -52,7 +53,12 @@ class RandomShift:
         """Return the samples of the training window."""
         size = round(self.length_s * rate_hz)
         if size > samples:
-            raise ValueError(f"length_s {self.length_s} is longer than the stored window")
+            raise UserError(
+                f"random_shift: length_s: got {self.length_s}, expected at most the "
+                f"{samples / rate_hz:g} s of the window"
+            )
+        if size < 1:
+            raise UserError(f"random_shift: length_s: got {self.length_s}, less than a sample")
         return size
 
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
@@ -76,7 +82,8 @@ class RandomShift:
         picked = tf.math.is_finite(anchor)
         anchor = tf.where(picked, anchor, 0.0)
         if self.mode == "full":
-            low, high = anchor - (size - self.margin_s * rate), anchor - self.margin_s * rate
+            margin = self.margin_s * rate
+            low, high = anchor - (size - 1 - margin), anchor - margin
             free_low, free_high = 0.0, float(spare)
         else:
             reach = self.max_shift_s * rate if self.mode == "limited" else 0.0
@@ -89,13 +96,17 @@ class RandomShift:
 def _recorded(
     window: Window, low: tf.Tensor, high: tf.Tensor, size: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Narrow the start samples to whole ones that crop recorded samples, if there are any."""
+    """Narrow the start samples to whole ones that crop the least outside the record."""
     spare = labels.length(window) - size
-    # Half up: a place between two samples has one start, not none.
-    low = tf.cast(tf.math.floor(low + 0.5), tf.int32)
-    high = tf.cast(tf.math.floor(high + 0.5), tf.int32)
-    low, high = tf.clip_by_value(low, 0, spare), tf.clip_by_value(high, 0, spare)
+    # A place between two samples has one start, not none.
+    nearest = tf.round(low + (high - low) / 2.0)
+    low, high = tf.math.ceil(low), tf.math.floor(high)
+    none = low > high
+    low, high = (
+        tf.clip_by_value(tf.cast(tf.where(none, nearest, end), tf.int32), 0, spare)
+        for end in (low, high)
+    )
     first, behind = labels.recorded_span(window)
-    best_low, best_high = tf.maximum(low, first), tf.minimum(high, behind - size)
-    whole = best_low <= best_high
-    return tf.where(whole, best_low, low), tf.where(whole, best_high, high)
+    # From where either all is recorded, or the whole of a shorter record is inside.
+    least = tf.minimum(first, behind - size), tf.maximum(first, behind - size)
+    return tf.clip_by_value(least[0], low, high), tf.clip_by_value(least[1], low, high)

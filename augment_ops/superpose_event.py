@@ -26,8 +26,8 @@ class SuperposeEvent:
     apart by `separation_s`; in a dense swarm spans may overlap, and only picks stay apart.
 
     Draws ``placed`` 0, and changes nothing, where no place was found or the partner will not
-    do: it is the same event, has several, lacks a live component, a pick or a coda end, or
-    there are too few free slots.
+    do: it is the same event, has several, lacks a live component, a P pick or a coda end; where
+    the window has no P pick, or too few free slots.
 
     Args:
         amplitude_ratio: least and largest peak of the partner over the window's peak, drawn
@@ -58,8 +58,8 @@ class SuperposeEvent:
         ratio = draw.log_uniform(seed, "amplitude_ratio", *self.amplitude_ratio)
         added, lost, loudest = self._added(window, partner, shift)
         merged, slots_left = _merge_labels(window, partner, shift)
-        done = placeable & slots_left & _fit(window, partner) & (loudest > 0.0)
         gain = tf.math.divide_no_nan(ratio * peak(window), loudest)
+        done = placeable & slots_left & _fit(window, partner) & (gain > 0.0)
         merged["waveform"] = window["waveform"] + gain * added
         merged = labels.invalidate(merged, lost)
         out = {name: tf.where(done, merged[name], window[name]) for name in window}
@@ -76,9 +76,9 @@ class SuperposeEvent:
         """Return the first of some random shifts that collides with nothing, and if any did."""
         rate, last = labels.rate_hz(window), float(labels.length(window) - 1)
         p, end = _span(partner)
-        onset = tf.round(draw.uniform(seed, "shift_samples", 0.0, last, shape=(_TRIES,)))
+        onset = draw.integer(seed, "shift_samples", 0, labels.length(window) - 1, shape=(_TRIES,))
         # An unknown P fits nowhere (`_fit`); the shift must be a number all the same.
-        shift = onset - tf.where(tf.math.is_finite(p), tf.round(p), 0.0)
+        shift = tf.cast(onset, tf.float32) - tf.where(tf.math.is_finite(p), tf.round(p), 0.0)
         apart = _apart(window, partner, shift, self.pick_separation_s * rate)
         if not self.dense_swarm:
             first, behind = _spans(window)
@@ -150,7 +150,8 @@ def _fit(window: Window, partner: Window) -> tf.Tensor:
     heard = tf.reduce_all(labels.live(partner) | ~labels.live(window))
     p, end = _span(partner)
     known = tf.math.is_finite(p) & tf.math.is_finite(end)
-    return one & other & heard & known & tf.reduce_any(labels.is_pick(window, P))
+    picked = (tf.reduce_any(labels.is_pick(each, P)) for each in (window, partner))
+    return one & other & heard & known & tf.reduce_all([*picked])
 
 
 def _merge_labels(window: Window, partner: Window, shift: tf.Tensor) -> tuple[Window, tf.Tensor]:

@@ -55,13 +55,14 @@ class SuperposeNoise:
         """Mix one window with ``window["noise"]``; draws ``snr_db`` and ``gain``."""
         target_db = draw.uniform(seed, "snr_db", *self.snr_db)
         noise, recorded, usable = _cropped_noise(window, seed, self.short_noise)
+        window = {name: value for name, value in window.items() if name != "noise"}
         both = {**window, "valid": window["valid"] & recorded}
         gain = self._gain(both, noise, target_db)
         done = usable & (gain > 0.0)
-        mixed = window["waveform"] + tf.where(done, gain, 0.0) * noise
-        out = labels.invalidate({**window, "waveform": mixed}, done & ~recorded)
+        waveform = window["waveform"] + gain * noise
+        mixed = labels.invalidate({**window, "waveform": waveform}, ~recorded)
         return {
-            **out,
+            **{name: tf.where(done, mixed[name], window[name]) for name in window},
             "snr_db": tf.where(done, target_db, labels.NAN),
             "gain": tf.where(done, gain, labels.NAN),
         }

@@ -68,7 +68,7 @@ def training_dataset(
     if not recipe.targets:
         raise UserError(f"{folder}: recipe: targets: got none, expected at least one")
     augmented = split in recipe.augmented_splits
-    make = _Maker(recipe, manifest, folder, augmented)
+    make = Maker(recipe, manifest, folder, augmented)
     paths = [posixpath.join(folder, name) for name in names][shard[0] :: shard[1]]
 
     def one_epoch(number: tf.Tensor) -> tf.data.Dataset:
@@ -118,12 +118,20 @@ def _records(paths: list[str], recipe: Recipe, epoch: tf.Tensor, shuffle: int) -
     return records.shuffle(shuffle, seed=seed[0], reshuffle_each_iteration=False)
 
 
-class _Maker:
-    """Makes one record into (inputs, targets)."""
+class Maker:
+    """Makes one record into (inputs, targets): parse, online steps, normalise, targets.
+
+    Args:
+        recipe: its online steps, normalisation and targets.
+        manifest: the folder's, for the stored window's sizes.
+        folder: where the partners of online steps are read from.
+        augmented: whether all steps run, or only those that crop.
+    """
 
     def __init__(
         self, recipe: Recipe, manifest: dict[str, Any], folder: str, augmented: bool
     ) -> None:
+        """Check the steps and targets, and read the partners' pools."""
         self.recipe, self.augmented = recipe, augmented
         self.stored = WindowSpec.from_json(manifest["window"])
         steps = build_steps(recipe.online, "online")
@@ -135,6 +143,7 @@ class _Maker:
         self.parse = parser(self.stored)
 
     def __call__(self, record: tf.Tensor, epoch: tf.Tensor) -> Example:
+        """Return float32 [T, 3] inputs, and the target or a dict of several."""
         window = self.window(record, epoch)
         wave = normalise(window, self.recipe.normalise)
         targets = {name: target(window) for name, target in self.targets.items()}

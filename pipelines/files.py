@@ -30,6 +30,11 @@ def is_local(path: str) -> bool:
     return "://" not in path
 
 
+def absolute(path: str) -> str:
+    """Return a local path from the root on, for workers with folders of their own."""
+    return os.path.abspath(path) if is_local(path) else path
+
+
 def local_copy_or_open(path: str) -> str | BinaryIO:
     """Return what libraries open best: the path itself if local, else an open file."""
     if is_local(path):

@@ -61,7 +61,7 @@ def _check(window: dict, record: Record, reference: Reference, recipe: Recipe) -
             f"inspect.min_valid_share {limits.min_valid_share:g}"
         )
     if limits.max_clipped_share is not None:
-        clipped = clipped_share(record.samples)
+        clipped = clipped_share(record.samples, record.valid)
         if clipped > limits.max_clipped_share:
             raise UserError(
                 f"{clipped:.4f} of the samples are clipped, expected at most "
@@ -101,10 +101,18 @@ def _screen(window: dict, recipe: Recipe) -> None:
             )
 
 
-def clipped_share(samples: np.ndarray) -> float:
-    """Return the largest share of a component's samples held at an extreme, three in a row."""
+def clipped_share(samples: np.ndarray, valid: np.ndarray | None = None) -> float:
+    """Return the largest share of a component's samples held at an extreme, three in a row.
+
+    Args:
+        samples: [n, C], as recorded.
+        valid: bool [n, C]; what is not recorded is left out.
+    """
     worst = 0.0
-    for trace in samples.T:
+    for index, trace in enumerate(samples.T):
+        trace = trace if valid is None else trace[valid[:, index]]
+        if not trace.size:
+            continue
         held = (trace == trace.max()) | (trace == trace.min())
         if held.all():
             continue

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
-from apache_beam import pvalue
 
 from augment_ops.core.steps import BuiltStep, build_steps
 from pipelines import plan

@@ -83,7 +83,9 @@ def _in_order(record: Record) -> tuple[np.ndarray, np.ndarray]:
         if column is None:
             continue
         trace, recorded = record.samples[:, column].astype(np.float64), given[:, column]
-        if recorded.any() and np.ptp(trace[recorded]) > 0 or np.isnan(trace[recorded]).any():
+        known = trace[recorded]
+        # What is not finite is kept here, and refused by `prepare`.
+        if known.size and not (np.isfinite(known).all() and np.ptp(known) == 0):
             samples[:, index] = np.where(recorded, trace, 0.0)
             valid[:, index] = recorded
     return samples, valid
@@ -118,6 +120,8 @@ def rate_ratio(rate_hz: float, target_hz: float, count: int) -> tuple[int, int]:
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise UserError(f"sampling rate: got {rate_hz} Hz, expected a positive number")
     ratio = Fraction(target_hz / rate_hz).limit_denominator(1000)
+    # Counted in samples of the finer grid.
+    count = count * max(1.0, target_hz / rate_hz)
     drift = abs(float(ratio) * rate_hz / target_hz - 1.0) * count if ratio else np.inf
     if drift > _MAX_DRIFT_SAMPLES or ratio.numerator > 1000:
         raise UserError(
@@ -158,8 +162,12 @@ def bandpass(trace: np.ndarray, rate_hz: float, preparation: Preparation) -> np.
     if high >= rate_hz / 2:
         raise UserError(f"preparation.band_hz: got {high:g} Hz, expected below {rate_hz / 2:g} Hz")
     sos = signal.butter(preparation.band_order, (low, high), "bandpass", fs=rate_hz, output="sos")
-    run = signal.sosfiltfilt if preparation.zero_phase else signal.sosfilt
-    return run(sos, trace)
+    if not preparation.zero_phase:
+        return signal.sosfilt(sos, trace)
+    try:
+        return signal.sosfiltfilt(sos, trace)
+    except ValueError:
+        raise UserError(f"{len(trace)} samples are too few for a zero-phase filter") from None
 
 
 def _resampled_valid(valid: np.ndarray, up: int, down: int, length: int) -> np.ndarray:

@@ -56,8 +56,13 @@ def shown(output: str, quiet: bool) -> Iterator[None]:
 
 def _watch(output: str, done: threading.Event, quiet: bool) -> None:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description:<10}"),
@@ -79,5 +84,6 @@ def _refresh(bars, task_id, completed: int, total: int) -> None:
     task = bars.tasks[task_id]
     if completed and not task.started:
         bars.start_task(task_id)
-    rate = completed / task.elapsed if task.elapsed else 0.0
-    bars.update(task_id, completed=completed, total=total or None, rate=rate)
+    if completed > task.completed:
+        rate = completed / task.elapsed if task.elapsed else 0.0
+        bars.update(task_id, completed=completed, total=total or None, rate=rate)

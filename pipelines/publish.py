@@ -20,6 +20,7 @@ from pipelines.shards import ShardSummary
 from schemas.errors import UserError
 from schemas.metadata import tfmd_pbtxt, write_tfds_metadata
 from schemas.recipe import Recipe, parse_recipe
+from schemas.strict_yaml import load_yaml
 from schemas.window import COMPONENTS, WindowSpec
 
 MANIFEST, RECIPE, REJECTED = "manifest.json", "recipe.yaml", "rejected.jsonl"
@@ -57,10 +58,7 @@ def claim(recipe: Recipe, output: str) -> None:
 def stored_recipe(folder: str) -> Recipe:
     """Return the recipe that lies beside the shards of a folder."""
     path = posixpath.join(folder, RECIPE)
-    try:
-        return parse_recipe(yaml.safe_load(files.read_text(path)), path)
-    except yaml.YAMLError:
-        raise UserError(f"{path}: not a YAML recipe") from None
+    return parse_recipe(load_yaml(files.read_text(path).getvalue(), path), path)
 
 
 def stored_manifest(folder: str) -> dict[str, Any]:

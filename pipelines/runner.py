@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
+import shlex
+import sys
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from pipelines import progress, publish
+from augment_ops.core.steps import build_steps, output_spec
+from augment_ops.core.targets import build_targets
+from pipelines import progress, worker
 from pipelines.job import AugmentJob
 from pipelines.publish import claim, stored_manifest
 from pipelines.sources import list_parts
-from augment_ops.core.steps import build_steps, output_spec
-from augment_ops.core.targets import build_targets
-from schemas.errors import UserError
+from schemas.errors import UserError, nearest
 from schemas.recipe import Recipe
 
 
@@ -55,6 +58,8 @@ def augment(
     claim(recipe, output)
     options = PipelineOptions(beam_args or [], save_main_session=False)
     local = options.view_as(StandardOptions).runner in (None, "DirectRunner")
+    if local:
+        _refuse_unknown(options)
     try:
         with progress.shown(output, quiet or not local):
             pipeline = beam.Pipeline(
@@ -71,15 +76,27 @@ def augment(
     return stored_manifest(output)
 
 
+def _refuse_unknown(options: PipelineOptions) -> None:
+    """Refuse options that Beam does not know, which it would drop with a warning."""
+    known = set(options.get_all_options())
+    unknown = sorted(set(options.get_all_options(retain_unknown_options=True)) - known)
+    if unknown:
+        raise UserError(f"--{unknown[0]}: unknown option; {nearest(unknown[0], known)}")
+
+
 def _local_runner(options: PipelineOptions, workers: int) -> Any:
     """Return Beam's in-process runner itself: DirectRunner would first try a download."""
     from apache_beam.options.pipeline_options import DirectOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-    direct = options.view_as(DirectOptions)
-    direct.direct_num_workers = workers
-    direct.direct_running_mode = "multi_processing" if workers > 1 else "in_memory"
-    return FnApiRunner()
+    options.view_as(DirectOptions).direct_num_workers = workers
+    if workers == 1:
+        return FnApiRunner()
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        os.environ[worker.QUIET] = "1"
+    command = f"{shlex.quote(sys.executable)} -m {worker.__name__}"
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 
 def _root_cause(error: BaseException) -> str:

@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,8 +23,10 @@ from pydantic import (
 )
 
 from schemas.errors import UserError, explain
+from schemas.strict_yaml import load_yaml
 from schemas.window import ENVIRONMENTS, KINDS, SPLITS, WindowSpec
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -54,7 +55,6 @@ def _not_descending(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 Range = Annotated[tuple[Finite, Finite], AfterValidator(_not_descending)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_not_descending)]
 Count = Annotated[int, Field(ge=1, le=64)]
@@ -115,7 +115,7 @@ class Noise(Strict):
     guard_s: NotNegative = Field(2.0, description="left free before P")
     after_s: NotNegative = Field(120.0, description="left free after a pick, in archives")
     min_length_s: Positive = Field(20.0, description="shorter stretches are not listed")
-    max_std_ratio: Annotated[float, Field(gt=1)] | None = Field(
+    max_std_ratio: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = Field(
         5.0, description="largest 3 s standard deviation over the median one; hidden events"
     )
 
@@ -124,7 +124,7 @@ class Inspect(Strict):
     """When a window is refused."""
 
     min_valid_share: Share = Field(0.2, description="of the best component's samples")
-    min_snr_db: float | None = None
+    min_snr_db: Finite | None = None
     max_clipped_share: Share | None = Field(None, description="samples held at the extremes")
 
 
@@ -158,7 +158,7 @@ class Step(Strict):
         if not isinstance(value, dict) or len(value) != 1:
             raise ValueError("expected an op's name, or one name with its parameters")
         ((op, given),) = value.items()
-        if not isinstance(op, str) or not isinstance(given or {}, dict):
+        if not isinstance(op, str) or not isinstance(given, dict | None):
             raise ValueError("expected a mapping of parameters behind the op's name")
         given = dict(given or {})
         own = {key: given.pop(key) for key in ("name", "probability") if key in given}
@@ -183,7 +183,7 @@ class Output(Strict):
 class Recipe(Strict):
     """The whole recipe. A run is reproducible from it and the sources alone."""
 
-    seed: int = 0
+    seed: int = Field(0, ge=-(2**63), lt=2**63)
     window: WindowSize = WindowSize()
     sources: tuple[Source, ...] = Field(min_length=1)
     preparation: Preparation = Preparation()
@@ -254,11 +254,4 @@ def load_recipe(path: str | Path) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UserError(f"{path}: cannot read the recipe: {reason}") from None
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise UserError(f"{path}: not a YAML recipe{line}: {problem}") from None
-    return parse_recipe(data, str(path))
+    return parse_recipe(load_yaml(text, str(path)), str(path))

@@ -73,7 +73,9 @@ def _decode(feature: Any, field: Field, shape: tuple[int, ...]) -> np.ndarray:
     values = getattr(feature, kind).value
     if field.raw:
         dtype = _little_endian(field.dtype)
-        size, expected = sum(map(len, values)), int(np.prod(shape)) * dtype.itemsize
+        if len(values) != 1:
+            raise ValueError(f"got {len(values)} values, expected one")
+        size, expected = len(values[0]), int(np.prod(shape)) * dtype.itemsize
         if size != expected:
             raise ValueError(f"got {size} bytes, expected {expected} for shape {shape}")
         if field.dtype == "bool" and values[0].strip(b"\0\1"):

@@ -36,9 +36,9 @@ def _layout(window: Window, spec: WindowSpec) -> Iterator[str]:
             yield f"{field.name}: missing"
             continue
         value = np.asarray(window[field.name])
-        wanted = "object" if field.dtype == "string" else field.dtype
         # A scalar string comes as bytes, which NumPy gives a type of its own.
-        if value.dtype.kind != np.dtype(wanted).kind and value.dtype.kind != "S":
+        kinds = "OS" if field.dtype == "string" else np.dtype(field.dtype).kind
+        if value.dtype.kind not in kinds:
             yield f"{field.name}: got {value.dtype}, expected {field.dtype}"
         if value.shape != spec.shape(field):
             yield f"{field.name}: got shape {value.shape}, expected {spec.shape(field)}"

@@ -34,25 +34,28 @@ def fold(seed: Seed, name: str) -> Seed:
 def uniform(
     seed: Seed, name: str, low: float | tf.Tensor = 0.0, high: float | tf.Tensor = 1.0, shape=()
 ) -> tf.Tensor:
-    """Draw float32 values from [low, high)."""
+    """Draw float32 values from low to high; high itself only by rounding."""
     unit = tf.random.stateless_uniform(shape, fold(seed, name), alg="philox")
     return low + (high - low) * unit
 
 
 def log_uniform(seed: Seed, name: str, low: float, high: float, shape=()) -> tf.Tensor:
     """Draw float32 values whose logarithm is uniform between those of low and high."""
-    low, high = tf.math.log(float(low)), tf.math.log(float(high))
-    return tf.exp(uniform(seed, name, low, high, shape))
+    low_log, high_log = tf.math.log(float(low)), tf.math.log(float(high))
+    # Rounding may leave the range by a hair.
+    return tf.clip_by_value(tf.exp(uniform(seed, name, low_log, high_log, shape)), low, high)
 
 
 def integer(
     seed: Seed, name: str, low: int | tf.Tensor, high: int | tf.Tensor, shape=()
 ) -> tf.Tensor:
     """Draw int32 values from low to high, both included."""
-    low, high = tf.cast(low, tf.int32), tf.cast(high, tf.int32)
+    # The span of two 32-bit integers has 33 bits.
+    low, high = tf.cast(low, tf.int64), tf.cast(high, tf.int64)
     unit = tf.random.stateless_uniform(shape, fold(seed, name), dtype=tf.float64, alg="philox")
     span = tf.cast(high - low + 1, tf.float64)
-    return low + tf.minimum(tf.cast(unit * span, tf.int32), high - low)
+    drawn = low + tf.minimum(tf.cast(unit * span, tf.int64), high - low)
+    return tf.cast(drawn, tf.int32)
 
 
 def choice(seed: Seed, name: str, allowed: tf.Tensor) -> tf.Tensor:

@@ -78,12 +78,16 @@ def clear_slots(window: Window, letter: str, gone: tf.Tensor) -> Window:
 
 def clear_unrecorded_picks(window: Window) -> Window:
     """Empty the picks outside the window, and those with no valid sample beneath them."""
-    last = length(window) - 1
+    recorded = tf.reduce_any(recorded_beneath(window), axis=-1)
+    return clear_slots(window, "K", is_pick(window) & ~recorded)
+
+
+def recorded_beneath(window: Window) -> tf.Tensor:
+    """Return bool [K, 3]: which components are valid at each pick, none outside the window."""
     sample = window["pick_sample"]
-    inside = (sample >= 0.0) & (sample <= float(last))
+    inside = (sample >= 0.0) & (sample <= float(length(window) - 1))
     nearest = tf.cast(tf.round(tf.where(inside, sample, 0.0)), tf.int32)
-    recorded = tf.reduce_any(tf.gather(window["valid"], nearest), axis=-1)
-    return clear_slots(window, "K", is_pick(window) & ~(inside & recorded))
+    return inside[:, None] & tf.gather(window["valid"], nearest)
 
 
 def clear_unseen_events(window: Window) -> Window:
@@ -115,12 +119,14 @@ def event_span(window: Window) -> tuple[tf.Tensor, tf.Tensor]:
 def invalidate(window: Window, where: tf.Tensor) -> Window:
     """Zero the samples of a bool [T, 3], mark them not valid, let their picks go.
 
-    A pick is gone once none of the components is valid beneath it; where no Z sample is left
-    at all, polarities are unknown.
+    A pick is gone once none of the components is valid beneath it; where Z is lost, the
+    polarities of picks without Z beneath them are unknown.
     """
     valid = window["valid"] & ~where
+    lost_z = tf.reduce_any((window["valid"] & where)[:, Z])
     window = {**window, "valid": valid, "waveform": tf.where(valid, window["waveform"], 0.0)}
-    return forget_polarity(clear_unrecorded_picks(window), ~live(window)[Z])
+    window = clear_unrecorded_picks(window)
+    return forget_polarity(window, lost_z & ~recorded_beneath(window)[:, Z])
 
 
 def forget_polarity(window: Window, where: tf.Tensor) -> Window:

@@ -6,26 +6,28 @@ import tensorflow as tf
 
 from augment_ops.core.labels import Window
 
-_TINY = 1e-20
+# Far below a float32 step: what varies less than this share of its largest sample is constant.
+_CONSTANT = 1e-12
 
 
 def normalise(window: Window, how: str) -> tf.Tensor:
-    """Return the waveform [T, 3] with mean 0 and scale 1 on each component.
+    """Return the waveform [T, 3] with mean 0 and scale 1 on each component, 0 if it is constant.
 
     Args:
         window: the window; what is not valid stays zero.
         how: ``std`` divides by the standard deviation, ``peak`` by the largest absolute sample,
             ``none`` returns the samples as they are.
     """
-    wave, valid = window["waveform"], window["valid"]
     if how == "none":
-        return wave
-    count = tf.maximum(tf.reduce_sum(tf.cast(valid, tf.float32), axis=0), 1.0)
+        return window["waveform"]
+    # In float64, where an offset of any size leaves the small signal on it as it is.
+    wave, valid = tf.cast(window["waveform"], tf.float64), window["valid"]
+    count = tf.maximum(tf.reduce_sum(tf.cast(valid, tf.float64), axis=0), 1.0)
     centred = tf.where(valid, wave - tf.reduce_sum(wave, axis=0) / count, 0.0)
     if how == "peak":
         scale = tf.reduce_max(tf.abs(centred), axis=0)
     else:
-        # Divided by the peak first, so that no square leaves float32.
-        peak = tf.maximum(tf.reduce_max(tf.abs(centred), axis=0), _TINY)
-        scale = peak * tf.sqrt(tf.reduce_sum(tf.square(centred / peak), axis=0) / count)
-    return centred / tf.maximum(scale, _TINY)
+        scale = tf.sqrt(tf.reduce_sum(tf.square(centred), axis=0) / count)
+    varies = scale > _CONSTANT * tf.reduce_max(tf.abs(wave), axis=0)
+    scaled = tf.where(varies, centred / tf.where(varies, scale, 1.0), 0.0)
+    return tf.cast(scaled, tf.float32)

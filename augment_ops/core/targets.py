@@ -18,6 +18,17 @@ def target_names() -> tuple[str, ...]:
     return tuple(sorted(m.name for m in pkgutil.iter_modules(augment_ops.targets.__path__)))
 
 
+def target_class(name: str, where: str = "target") -> type:
+    """Return the dataclass of a target.
+
+    Raises:
+        UserError: there is no such target.
+    """
+    if name not in target_names():
+        raise UserError(f"{where}: unknown target {name!r}; {nearest(name, target_names())}")
+    return load_class(f"augment_ops.targets.{name}", name)
+
+
 def build_targets(targets: tuple[Target, ...]) -> dict[str, Any]:
     """Return a recipe's targets, by the name that each has among a model's outputs.
 
@@ -27,10 +38,5 @@ def build_targets(targets: tuple[Target, ...]) -> dict[str, Any]:
     built = {}
     for target in targets:
         where = f"targets.{target.name}"
-        if target.op not in target_names():
-            raise UserError(
-                f"{where}: unknown target {target.op!r}; {nearest(target.op, target_names())}"
-            )
-        cls = load_class(f"augment_ops.targets.{target.op}", target.op)
-        built[target.name] = build(cls, target.parameters, where)
+        built[target.name] = build(target_class(target.op, where), target.parameters, where)
     return built

@@ -15,8 +15,8 @@ from schemas.recipe import NotNegative
 class Detection:
     """1 from P to S + coda_factor (S - P), else 0, whatever part of that lies in the window.
 
-    Without S, to the coda's end; without P, from S; an event of which neither onset nor end is
-    known marks nothing.
+    Without S, to the coda's end; without P, from S to the coda's end; an event of which onset
+    or end is unknown marks nothing.
 
     Args:
         coda_factor: 0.4 in EQTransformer, 1.4 in SeisBench.
@@ -29,9 +29,9 @@ class Detection:
     def __call__(self, window: Window) -> tf.Tensor:
         """Return float32 [T, 1]."""
         p, s = window["event_p_sample"], window["event_s_sample"]
-        onset, coda = labels.event_span(window)
+        onset, _ = labels.event_span(window)
         end = s + self.coda_factor * (s - p)
-        end = tf.where(tf.math.is_finite(end), end, coda)
+        end = tf.where(tf.math.is_finite(end), end, window["event_coda_end_sample"])
         time = tf.range(labels.length(window), dtype=tf.float32)[:, None]
         shaken = (time >= onset[None, :]) & (time <= end[None, :])
         return tf.cast(tf.reduce_any(shaken, axis=-1, keepdims=True), tf.float32)

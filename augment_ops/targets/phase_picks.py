@@ -36,8 +36,9 @@ class PhasePicks:
         time = tf.range(labels.length(window), dtype=tf.float32)[:, None]
         distance = tf.abs(time - window["pick_sample"][None, :]) / width
         curves = self._curve(distance)
+        inside = (window["pick_sample"] >= 0.0) & (window["pick_sample"] <= time[-1])
         columns = [
-            tf.reduce_max(tf.where(labels.is_pick(window, phase), curves, 0.0), axis=-1)
+            tf.reduce_max(tf.where(inside & labels.is_pick(window, phase), curves, 0.0), axis=-1)
             for phase in (P, S)
         ]
         phases = tf.stack(columns, axis=-1)

@@ -1,0 +1,97 @@
+"""What `seismill ops` and `seismill schema` show: read off the ops, sources and models."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from augment_ops.core.steps import op_class, op_names
+from augment_ops.core.targets import target_class, target_names
+from pipelines.sources import formats, source_module
+from schemas.metadata import window_table
+from schemas.recipe import Recipe, WindowSize
+from schemas.window import WindowSpec
+
+
+def _summary(cls: type) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def print_ops() -> int:
+    """Print each op and target with its parameters, their defaults, and what it draws."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for title, names, find in (("Ops", op_names(), op_class), ("Targets", target_names(), target_class)):
+        table = Table(title=title, title_justify="left", show_lines=True)
+        for column in ("name", "parameters", "draws", "what it does"):
+            table.add_column(column, overflow="fold")
+        for name in names:
+            cls = find(name)
+            given = "\n".join(f"{f.name}: {_shown(f.default)}" for f in dataclasses.fields(cls))
+            table.add_row(name, given, "\n".join(getattr(cls, "draws", ())), _summary(cls))
+        console.print(table)
+    return 0
+
+
+def _shown(value: Any) -> str:
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+def window_schema() -> list[dict[str, Any]]:
+    """Return the window's fields at the default sizes."""
+    size = WindowSize()
+    return window_table(WindowSpec(size.samples, size.sampling_rate_hz))
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the recipe's JSON Schema, with the options of every source, op and target."""
+    schema = Recipe.model_json_schema()
+    defs = schema["$defs"]
+    defs["Source"] = {"anyOf": [_source_schema(name, defs["Source"]) for name in formats()]}
+    defs["Step"] = _step_schema({name: op_class(name) for name in op_names()})
+    defs["Target"] = _step_schema({name: target_class(name) for name in target_names()})
+    return schema
+
+
+def _source_schema(name: str, common: dict[str, Any]) -> dict[str, Any]:
+    options = source_module(name).Options.model_json_schema()
+    return {
+        "type": "object",
+        "title": name,
+        "properties": {
+            **common["properties"],
+            **options["properties"],
+            "format": {"const": name},
+        },
+        "required": sorted({*common["required"], *options.get("required", ())}),
+        "additionalProperties": False,
+    }
+
+
+def _step_schema(classes: dict[str, type]) -> dict[str, Any]:
+    own = {
+        "name": {"type": "string"},
+        "probability": {"type": "number", "minimum": 0, "maximum": 1, "default": 1},
+    }
+    properties = {}
+    for name, cls in classes.items():
+        parameters = TypeAdapter(cls).json_schema()
+        properties[name] = {
+            "type": ["object", "null"],
+            "description": _summary(cls),
+            "properties": {**parameters.get("properties", {}), **own},
+            "additionalProperties": False,
+        }
+    mapping = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    return {"anyOf": [{"enum": sorted(classes)}, mapping]}
