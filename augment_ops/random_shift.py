@@ -27,7 +27,7 @@ class RandomShift:
         length_s: length of the training window, s.
         mode: ``none``: P at `p_at_s`; ``limited``: within `max_shift_s` of there; ``full``:
             anywhere at least `margin_s` from both ends.
-        p_at_s: where P lies without a shift, s from the window's start.
+        p_at_s: where P lies without a shift, s from the window's start; by default a third.
         max_shift_s: largest shift of the limited mode, s.
         margin_s: least distance of P from the ends in the full mode, s.
 
@@ -36,7 +36,7 @@ class RandomShift:
 
     length_s: Positive = 30.0
     mode: Literal["none", "limited", "full"] = "full"
-    p_at_s: NotNegative = 10.0
+    p_at_s: NotNegative | None = None
     max_shift_s: NotNegative = 5.0
     margin_s: NotNegative = 1.0
 
@@ -44,7 +44,7 @@ class RandomShift:
 
     def __post_init__(self) -> None:
         """Refuse places for P that are not inside the training window."""
-        if self.p_at_s >= self.length_s:
+        if self.p_at_s is not None and self.p_at_s >= self.length_s:
             raise ValueError(f"p_at_s {self.p_at_s} is not inside length_s {self.length_s}")
         if 2 * self.margin_s > self.length_s:
             raise ValueError(f"margin_s {self.margin_s} leaves no place in {self.length_s} s")
@@ -86,9 +86,14 @@ class RandomShift:
             low, high = anchor - (size - 1 - margin), anchor - margin
             free_low, free_high = 0.0, float(spare)
         else:
+            p_at_s = self.length_s / 3.0 if self.p_at_s is None else self.p_at_s
             reach = self.max_shift_s * rate if self.mode == "limited" else 0.0
-            centre = anchor - self.p_at_s * rate
-            low, high = centre - reach, centre + reach
+            centre = anchor - p_at_s * rate
+            # P stays inside, however far the shift would reach.
+            low, high = (
+                tf.maximum(centre - reach, anchor - (size - 1)),
+                tf.minimum(centre + reach, anchor),
+            )
             free_low, free_high = spare / 2 - reach, spare / 2 + reach
         return tf.where(picked, low, free_low), tf.where(picked, high, free_high)
 

@@ -23,7 +23,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def explain(error: ValidationError, where: str, model: type | None = None) -> UserError:
     """Turn pydantic's report into one line a fault: file, field, got, expected."""
     lines = []
-    for fault in error.errors(include_url=False):
+    faults = error.errors(include_url=False)
+    for fault in faults:
+        if fault["type"] == "too_short" and any(
+            other["loc"][: len(fault["loc"])] == fault["loc"] != other["loc"] for other in faults
+        ):
+            continue  # its items are there, and have faults of their own
         field = ".".join(str(part) for part in fault["loc"]) or "(whole)"
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             hint = nearest(str(fault["loc"][-1]), _known_at(model, fault["loc"][:-1]))
@@ -31,7 +36,8 @@ def explain(error: ValidationError, where: str, model: type | None = None) -> Us
         elif fault["type"] == "missing":
             lines.append(f"{where}: {field!r} is missing")
         else:
-            lines.append(f"{where}: {field}: got {_short(fault['input'])}; {fault['msg']}")
+            message = fault["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {field}: got {_short(fault['input'])}; {message}")
     return UserError("\n".join(lines))
 
 
