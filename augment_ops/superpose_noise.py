@@ -26,7 +26,8 @@ class SuperposeNoise:
     measured. Where the noise has gaps, the mixture is not valid.
 
     Nothing is added, and NaN is drawn, where P or enough samples around it are missing, where
-    the window is as noisy as drawn already, or where its noise lacks a live component.
+    the window is as noisy as drawn already, where no gain goes so low (the noise's own ratio over
+    the same slices is higher), or where the noise lacks a live component.
 
     Args:
         snr_db: lowest and highest SNR, dB, drawn uniformly.

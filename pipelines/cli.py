@@ -42,6 +42,8 @@ def _quieten(verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR)
     logging.getLogger("pipelines").setLevel(logging.DEBUG if verbose else logging.WARNING)
     if not verbose:
+        # Beam logs a worker's whole traceback; `runner.augment` gives its one line.
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("PYTHONWARNINGS", "ignore")
         warnings.simplefilter("ignore")

@@ -141,12 +141,15 @@ def writing(path: str) -> Iterator[BinaryIO]:
 
     It is written aside as ``.part-…`` in the same folder and renamed; a process that is killed
     leaves at most the part, which `remove_parts` takes away.
+
+    Raises:
+        UserError: the place cannot be written to.
     """
     files, inner = fsspec.core.url_to_fs(path)
     folder, name = posixpath.split(inner)
     part = posixpath.join(folder, f"{PART}{name}-{uuid.uuid4().hex}")
-    files.makedirs(folder, exist_ok=True)
     try:
+        files.makedirs(folder, exist_ok=True)
         with files.open(part, "wb") as file:
             yield file
             if is_local(path):
@@ -156,9 +159,11 @@ def writing(path: str) -> Iterator[BinaryIO]:
             os.replace(part, inner)
         else:
             files.mv(part, inner)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(Exception):
             files.rm(part)
+        if isinstance(error, OSError):
+            raise UserError(f"{path}: cannot be written: {first_line(error)}") from error
         raise
 
 
@@ -173,7 +178,7 @@ def names_in(folder: str) -> list[str]:
     files, inner = fsspec.core.url_to_fs(folder)
     try:
         found = files.ls(inner, detail=False)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(posixpath.basename(name.rstrip("/")) for name in found)
 

@@ -50,6 +50,8 @@ def noise_windows(
 ) -> Iterator[Reference]:
     """Yield the noise windows of a stretch, with what they have in common.
 
+    Each has the split key of its own day: a long record crosses midnight.
+
     Raises:
         UserError: `required`, and the stretch is too short for one.
     """
@@ -60,7 +62,12 @@ def noise_windows(
             f"{listing.noise.min_length_s:g}"
         )
     for at, usable in starts:
-        yield Reference(kind="noise", start_s=at, usable_s=usable, **common)
+        start = common["record_start_ns"]
+        if start != UNKNOWN_TIME_NS:
+            start += round(at * 1e9)
+        key = noise_split_key(common["network"], common["station"], start, common["trace"])
+        own = {**common, "split_key": key}
+        yield Reference(kind="noise", start_s=at, usable_s=usable, **own)
 
 
 def free_stretches(

@@ -8,6 +8,7 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Iterable
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,13 @@ from schemas.strict_yaml import load_yaml
 from schemas.window import COMPONENTS, WindowSpec
 
 MANIFEST, RECIPE, REJECTED = "manifest.json", "recipe.yaml", "rejected.jsonl"
-_SHARD = re.compile(r".+\.tfrecord-\d{5}-of-\d{5}")
+_SHARD = re.compile(r"[^.].*\.tfrecord-\d{5}-of-\d{5}")
 _PACKAGES = ("seismill", "tensorflow", "apache-beam", "numpy", "scipy", "obspy")
+
+
+def is_shard(name: str) -> bool:
+    """Whether a file's name is the final name of a shard."""
+    return _SHARD.fullmatch(name) is not None
 
 
 def claim(recipe: Recipe, output: str) -> None:
@@ -34,25 +40,27 @@ def claim(recipe: Recipe, output: str) -> None:
     Raises:
         UserError: the folder holds shards of another recipe, or of none, or is not writable.
     """
-    names = files.names_in(output)
-    if RECIPE in names:
-        if stored_recipe(output).digest != recipe.digest:
-            raise UserError(
-                f"{output}: --output: holds the shards of another recipe; "
-                f"expected an empty folder or the same recipe ({RECIPE} differs)"
-            )
-    elif any(_SHARD.fullmatch(name) for name in names):
-        raise UserError(
-            f"{output}: --output: holds shards without a {RECIPE}; expected an empty folder"
-        )
     try:
+        names = files.names_in(output)
+        if RECIPE in names:
+            if stored_recipe(output).digest != recipe.digest:
+                raise UserError(
+                    f"{output}: --output: holds the shards of another recipe; "
+                    f"expected an empty folder or the same recipe ({RECIPE} differs)"
+                )
+        elif any(map(is_shard, names)):
+            raise UserError(
+                f"{output}: --output: holds shards without a {RECIPE}; expected an empty folder"
+            )
         files.remove_parts(output)
         # What is not yet whole must not look whole.
         files.remove(posixpath.join(output, MANIFEST))
         text = yaml.safe_dump(recipe.to_json(), sort_keys=False)
         files.write_text(posixpath.join(output, RECIPE), text)
-    except OSError as error:
-        raise UserError(f"{output}: --output: cannot be written: {error.strerror}") from None
+    except UserError:
+        raise
+    except Exception as error:  # every file system raises its own
+        raise UserError(f"{output}: --output: {files.first_line(error)}") from None
 
 
 def stored_recipe(folder: str) -> Recipe:
@@ -71,11 +79,21 @@ def stored_manifest(folder: str) -> dict[str, Any]:
     try:
         manifest = json.load(files.read_text(path))
         WindowSpec.from_json(manifest["window"])
+        _needs(manifest, ("name", "components", "recipe_digest", "seed", "counts", "shards"))
+        _needs(manifest["counts"], ("listed", "written", "rejected", "windows"))
+        for shard in manifest["shards"]:
+            _needs(shard, [field.name for field in fields(ShardSummary)])
         return {**manifest, "shards": list(manifest["shards"])}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path}: not a manifest: {files.first_line(error)}") from None
+
+
+def _needs(mapping: dict[str, Any], keys: Iterable[str]) -> None:
+    missing = [key for key in keys if key not in mapping]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} is missing")
 
 
 def publish(
@@ -147,5 +165,5 @@ def _write_tfds(
 def _remove_stale(output: str, current: set[str]) -> None:
     """Remove shards that an earlier run of this recipe cut otherwise, as its sources were."""
     for name in files.names_in(output):
-        if _SHARD.fullmatch(name) and name not in current:
+        if is_shard(name) and name not in current:
             files.remove(posixpath.join(output, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sys
 from typing import Any
@@ -19,6 +20,9 @@ from pipelines.publish import claim, stored_manifest
 from pipelines.sources import list_parts
 from schemas.errors import UserError, nearest
 from schemas.recipe import Recipe
+
+# How Python ends a traceback: a class with its module, and what it says.
+_ERROR_LINE = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt): ")
 
 
 def check(recipe: Recipe) -> None:
@@ -102,5 +106,6 @@ def _local_runner(options: PipelineOptions, workers: int) -> Any:
 def _root_cause(error: BaseException) -> str:
     """Return the last line that says what happened, out of a runner's nested traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if ": " in line and not line.startswith(("File", "at "))]
-    return (named or lines or [type(error).__name__])[-1][:300]
+    named = [line for line in lines if _ERROR_LINE.match(line)]
+    last = (named or lines or [type(error).__name__])[-1]
+    return _ERROR_LINE.sub("", last.partition(" [while running")[0])[:300]

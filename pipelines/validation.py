@@ -10,7 +10,7 @@ import fsspec
 
 from pipelines import files
 from pipelines.listing import noise_split_key
-from pipelines.publish import stored_manifest, stored_recipe
+from pipelines.publish import is_shard, stored_manifest, stored_recipe
 from pipelines.shards import ShardSummary
 from schemas.errors import UserError
 from schemas.record import deserialize
@@ -76,7 +76,7 @@ def validate(folder: str, progress: Callable[[str], None] = lambda shard: None) 
     if stored_recipe(folder).digest != manifest["recipe_digest"]:
         report.faults.append("recipe.yaml is not the recipe that the shards were made with")
     expected = {shard["name"]: shard for shard in manifest["shards"]}
-    on_disk = {name for name in files.names_in(folder) if ".tfrecord-" in name}
+    on_disk = {name for name in files.names_in(folder) if is_shard(name)}
     report.faults += [f"{name}: not in the manifest" for name in sorted(on_disk - set(expected))]
     for name, shard in sorted(expected.items()):
         progress(name)
@@ -85,6 +85,12 @@ def validate(folder: str, progress: Callable[[str], None] = lambda shard: None) 
             continue
         report.faults += _shard(folder, shard, spec, seen, report)
     counts = manifest["counts"]
+    for key, part in (("windows", "windows"), ("written", "base_windows")):
+        total = sum(shard[part] for shard in manifest["shards"])
+        if counts[key] != total:
+            report.faults.append(
+                f"manifest: counts: {key}: got {counts[key]}, its shards hold {total}"
+            )
     if counts["listed"] != counts["written"] + counts["rejected"]:
         report.faults.append(
             f"manifest: listed {counts['listed']} is not written "

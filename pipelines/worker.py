@@ -10,7 +10,7 @@ QUIET = "SEISMILL_QUIET_WORKERS"
 
 if __name__ == "__main__":
     if os.environ.get(QUIET):
-        logging.disable(logging.WARNING)
+        logging.disable(logging.ERROR)
         warnings.simplefilter("ignore")
     from apache_beam.runners.worker.sdk_worker_main import main
 

@@ -55,7 +55,8 @@ def phasenet_rows(events: int, stations: int = 2, itp: int = 2500) -> list[dict]
     rows = []
     for event in range(events):
         for station in range(stations):
-            time = f"201001{1 + event // 24:02d}{event % 24:02d}00{station:02d}00"
+            # From 01:00 on: the noise before an event is of the same day.
+            time = f"201001{1 + event // 20:02d}{1 + event % 20:02d}00{station:02d}00"
             names = {"fname": f"NC_S{station}_{time}.npz", "channels": "HHE_HHN_HHZ"}
             rows.append({**names, "itp": itp, "its": itp + 300})
     return rows

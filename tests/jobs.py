@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.publish import stored_manifest
+from pipelines.publish import is_shard, stored_manifest
 from schemas.record import deserialize
 from schemas.recipe import Recipe
 from schemas.tfrecord import read_records
@@ -43,8 +43,8 @@ def job_recipe(folder: Path, **more) -> Recipe:
 
 
 def shard_files(output: Path) -> list[Path]:
-    """Return the shards of a folder."""
-    return sorted(output.glob("*.tfrecord-*"))
+    """Return the files of a folder that have a shard's final name."""
+    return sorted(path for path in output.glob("*.tfrecord-*") if is_shard(path.name))
 
 
 def digests(output: Path) -> dict[str, str]:

@@ -44,17 +44,17 @@ def eager(steps, window, partner=None, epoch=0, spec=SPEC):
 
 @cache
 def _compiled(steps, spec, partner_shape):
-    """Return one traced function of a window, its partner and a row of epochs."""
+    """Return one traced function of a window, its partner and a number of epochs."""
     out = output_spec(spec, steps)
     signature = {f.name: tf.TensorSpec(out.shape(f), f.dtype) for f in out.fields}
 
     @tf.function(autograph=False)
-    def run(window, partners, epochs):
+    def run(window, partners, count):
         def one(epoch):
             rate = spec.sampling_rate_hz
             return apply_steps(steps, window, partners, SEED, epoch, rate)
 
-        return tf.map_fn(one, epochs, fn_output_signature=signature)
+        return tf.map_fn(one, tf.range(count), fn_output_signature=signature)
 
     return run
 
@@ -63,7 +63,7 @@ def compiled(steps, window, partner=None, epochs=8, spec=SPEC):
     """Return the stacked windows of many epochs, made in one graph."""
     shape = None if partner is None else partner["waveform"].shape
     run = _compiled(steps, spec, shape)
-    out = run(_tensors(window), _attached(steps, partner), tf.range(epochs, dtype=tf.int64))
+    out = run(_tensors(window), _attached(steps, partner), tf.constant(epochs, tf.int64))
     return _numpy(out)
 
 
@@ -74,11 +74,10 @@ def rows(stacked):
 
 
 def assert_same(one, other, but=()):
-    """Check that two windows, or stacks of them, agree in every byte of every field."""
+    """Check that two windows, or stacks of them, agree in every value of every field."""
     assert set(one) == set(other)
     for name in set(one) - set(but):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
-        assert np.asarray(one[name]).dtype == np.asarray(other[name]).dtype, name
 
 
 def assert_runs_everywhere(steps, window, partner=None, epochs=3, spec=SPEC):
@@ -93,11 +92,9 @@ def assert_runs_everywhere(steps, window, partner=None, epochs=3, spec=SPEC):
         assert data.element_spec[field.name].shape == out.shape(field), field.name
         assert data.element_spec[field.name].dtype == field.dtype, field.name
     for epoch, (in_graph, in_data) in enumerate(zip(graph, data.as_numpy_iterator())):
-        in_data = {name: np.asarray(value) for name, value in in_data.items()}
         here = eager(steps, window, partner, epoch, spec)
-        for name in in_graph:
-            np.testing.assert_array_equal(in_graph[name], in_data[name], err_msg=name)
-            np.testing.assert_array_equal(in_graph[name], here[name], err_msg=name)
+        assert_same(in_graph, in_data)
+        assert_same(in_graph, here)
 
 
 def assert_sound(steps, window, partner=None, epochs=6, spec=SPEC):

@@ -57,11 +57,8 @@ def make(
         for onset, share in ((quake.p, 1.0), (quake.s, 2.0)):
             # Written so that NaN adds nothing.
             after = np.where(time >= onset, time - onset, np.inf)
-            burst = (
-                rng.normal(size=wave.shape)
-                * np.exp(-after / (2.0 * spec.sampling_rate_hz))[:, None]
-            )
-            wave += np.where((time >= onset)[:, None], share * quake.amplitude * burst, 0.0)
+            decay = np.exp(-after / (2.0 * spec.sampling_rate_hz))[:, None]
+            wave += share * quake.amplitude * decay * rng.normal(size=wave.shape)
     valid = np.zeros(wave.shape, bool)
     valid[slice(*(recorded or (0, spec.samples)))] = live
     for first, behind, component in gaps:
@@ -119,9 +116,8 @@ def windows(draw, spec=SPEC, quakes=(0, 2)):
         coda = draw(st.sampled_from([p + 3 * wait, NAN]))
         amplitude = draw(st.floats(1, 1000))
         events.append(Quake(p, s, coda, f"event {number}", amplitude, draw(st.integers(-1, 1))))
-    gap = st.tuples(
-        st.integers(0, length - 1), st.integers(1, 40), st.sampled_from([None, 0, 1, 2])
-    )
+    component = st.sampled_from([None, 0, 1, 2])
+    gap = st.tuples(st.integers(0, length - 1), st.integers(1, 40), component)
     first = draw(st.just(0) | st.integers(0, length // 2))
     window = make(
         spec,
@@ -142,8 +138,3 @@ def picks_of(window):
     names = ("event", "phase", "sample", "polarity")
     columns = [window[f"pick_{name}"].tolist() for name in names]
     return {(e, ph): (at, pol) for e, ph, at, pol in zip(*columns) if ph}
-
-
-def hidden_copy(window, **changes):
-    """Return a copy of a window with some fields set anew."""
-    return {**{name: np.array(value) for name, value in window.items()}, **changes}

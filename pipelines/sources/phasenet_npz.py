@@ -21,7 +21,6 @@ from pipelines.listing import (
     csv_rows,
     event_groups,
     from_rows,
-    noise_split_key,
     noise_windows,
     parse_time_ns,
     sample,
@@ -93,9 +92,8 @@ def _row(
         **common,
     )
     if listing.noise.before_p:
-        key = noise_split_key(network, station, start, name)
         free = (0.0, p_s - listing.noise.guard_s)
-        yield from noise_windows(free, listing, {**common, "split_key": key})
+        yield from noise_windows(free, listing, common)
 
 
 def _p_time_ns(name: str) -> int:

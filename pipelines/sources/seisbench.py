@@ -20,7 +20,6 @@ from pydantic import Field
 from pipelines import files, hdf5
 from pipelines.listing import (
     from_rows,
-    noise_split_key,
     noise_windows,
     number,
     parse_time_ns,
@@ -102,19 +101,17 @@ def _common(listing: Listing, row: dict, trace: str, hdf5_file: str) -> dict[str
 
 def _row(listing: Listing, options: Options, row: dict, common: dict) -> Iterator[Reference]:
     _, slices = hdf5.split_slices(text(row, "trace_name"))
-    rate, start = common["sampling_rate_hz"], common["record_start_ns"]
+    rate = common["sampling_rate_hz"]
     arrivals = _arrivals(row)
-    key = noise_split_key(common["network"], common["station"], start, common["trace"])
-    noise = {**common, "split_key": key}
     if _is_noise(row, arrivals, options):
         free = (0.0, _samples(row, slices) / rate)
-        yield from noise_windows(free, listing, noise, required=True)
+        yield from noise_windows(free, listing, common, required=True)
         return
     yield _event(listing, row, arrivals, common)
     # Before an S alone lies its P, so only a P has noise before it.
     if listing.noise.before_p and any(phase == "P" for phase, *_ in arrivals):
         free = (0.0, min(at for _, at, _ in arrivals) / rate - listing.noise.guard_s)
-        yield from noise_windows(free, listing, noise)
+        yield from noise_windows(free, listing, common)
 
 
 def _event(listing: Listing, row: dict, arrivals: list, common: dict[str, Any]) -> Reference:

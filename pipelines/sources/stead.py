@@ -14,7 +14,6 @@ from pydantic import Field
 from pipelines import hdf5
 from pipelines.listing import (
     from_rows,
-    noise_split_key,
     noise_windows,
     number,
     parse_time_ns,
@@ -64,18 +63,16 @@ def _row(listing: Listing, options: Options, row: dict, name: str) -> Iterator[R
         instrument=text(row, "receiver_type")[:2],
         environment=listing.environment,
     )
-    key = noise_split_key(network, station, start, name)
-    noise = {**common, "split_key": key}
     picks = _picks(row)
     if "noise" in text(row, "trace_category").lower() or name.endswith("_NO"):
         if picks:
             raise UserError("marked as noise, yet it has arrivals")
-        yield from noise_windows((0.0, _LENGTH_S), listing, noise, required=True)
+        yield from noise_windows((0.0, _LENGTH_S), listing, common, required=True)
         return
     yield _event(listing, row, picks, common)
     if listing.noise.before_p:
         free = (0.0, picks[0].time_s - listing.noise.guard_s)
-        yield from noise_windows(free, listing, noise)
+        yield from noise_windows(free, listing, common)
 
 
 def _picks(row: dict) -> list[Pick]:
