@@ -80,6 +80,7 @@ class SuperposeEvent:
         # An unknown P fits nowhere (`_fit`); the shift must be a number all the same.
         shift = tf.cast(onset, tf.float32) - tf.where(tf.math.is_finite(p), tf.round(p), 0.0)
         apart = _apart(window, partner, shift, self.pick_separation_s * rate)
+        apart &= (p + shift >= 0.0) & (p + shift <= last)
         if not self.dense_swarm:
             first, behind = _spans(window)
             gap = self.separation_s * rate
@@ -102,9 +103,10 @@ class SuperposeEvent:
         heard = labels.live(window)
 
         def faded(time: tf.Tensor) -> tf.Tensor:
-            # Full from half a lead before P to the coda's end.
-            rise = tf.clip_by_value((time - (p - fade)) / (fade / 2.0), 0.0, 1.0)
-            fall = tf.clip_by_value((end + fade - time) / fade, 0.0, 1.0)
+            # Full from half a lead before P to the coda's end. Graphs turn a division by a
+            # constant into this product, and so would round otherwise than eager code.
+            rise = tf.clip_by_value((time - (p - fade)) * (2.0 / fade), 0.0, 1.0)
+            fall = tf.clip_by_value((end + fade - time) * (1.0 / fade), 0.0, 1.0)
             return 0.5 - 0.5 * tf.cos(3.14159265 * tf.minimum(rise, fall))[:, None]
 
         count = labels.length(partner)

@@ -51,7 +51,8 @@ def training_dataset(
         epochs: how many follow each other in one pass: as many as `fit` is told, together with
             ``steps_per_epoch=steps_per_epoch(...)``. 0 goes on for ever.
         recipe: instead of the one beside the shards, for other online steps or targets.
-        shuffle: windows in the shuffle buffer; 0 keeps the stored order, which the job shuffled.
+        shuffle: windows that are shuffled at a time, besides the shards; 0 keeps the stored order,
+            which the job shuffled.
         drop_remainder: leave out the last, smaller batch of an epoch.
         shard: (index, number): take each number-th shard, for `tf.distribute` input pipelines.
         parallel: windows made at once.
@@ -64,12 +65,12 @@ def training_dataset(
     """
     manifest = stored_manifest(folder)
     recipe = recipe or stored_recipe(folder)
-    names = _shard_names(manifest, split, folder)
+    shards = _shards(manifest, split, folder)[shard[0] :: shard[1]]
     if not recipe.targets:
         raise UserError(f"{folder}: recipe: targets: got none, expected at least one")
     augmented = split in recipe.augmented_splits
     make = Maker(recipe, manifest, folder, augmented)
-    paths = [posixpath.join(folder, name) for name in names][shard[0] :: shard[1]]
+    paths = [posixpath.join(folder, s["name"]) for s in shards]
 
     def one_epoch(number: tf.Tensor) -> tf.data.Dataset:
         windows = _records(paths, recipe, number, shuffle if augmented else 0)
@@ -77,26 +78,32 @@ def training_dataset(
         return examples.batch(batch_size, drop_remainder)
 
     numbers = tf.data.Dataset.range(epoch, epoch + epochs if epochs else 2**62)
-    return numbers.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+    batches = _batches(shards, batch_size, drop_remainder)
+    size = epochs * batches if epochs else tf.data.INFINITE_CARDINALITY
+    dataset = numbers.flat_map(one_epoch).apply(tf.data.experimental.assert_cardinality(size))
+    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def steps_per_epoch(
     folder: str, split: str = "train", batch_size: int = 32, drop_remainder: bool = False
 ) -> int:
     """Return the batches of one epoch of an unsharded `training_dataset`."""
-    manifest = stored_manifest(folder)
-    names = set(_shard_names(manifest, split, folder))
-    windows = sum(s["windows"] for s in manifest["shards"] if s["name"] in names)
+    shards = _shards(stored_manifest(folder), split, folder)
+    return _batches(shards, batch_size, drop_remainder)
+
+
+def _batches(shards: list[dict[str, Any]], batch_size: int, drop_remainder: bool) -> int:
+    windows = sum(shard["windows"] for shard in shards)
     return windows // batch_size if drop_remainder else -(-windows // batch_size)
 
 
-def _shard_names(manifest: dict[str, Any], split: str, folder: str) -> list[str]:
+def _shards(manifest: dict[str, Any], split: str, folder: str) -> list[dict[str, Any]]:
     if split not in SPLITS:
         raise UserError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
-    names = [s["name"] for s in manifest["shards"] if s["split"] == split and s["windows"]]
-    if not names:
+    shards = [s for s in manifest["shards"] if s["split"] == split and s["windows"]]
+    if not shards:
         raise UserError(f"{folder}: holds no windows of the split {split!r}")
-    return names
+    return shards
 
 
 def _records(paths: list[str], recipe: Recipe, epoch: tf.Tensor, shuffle: int) -> tf.data.Dataset:
@@ -115,7 +122,13 @@ def _records(paths: list[str], recipe: Recipe, epoch: tf.Tensor, shuffle: int) -
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
-    return records.shuffle(shuffle, seed=seed[0], reshuffle_each_iteration=False)
+
+    # By whole blocks: `shuffle` keeps a state that no saved iterator can hold.
+    def shuffled(number: tf.Tensor, block: tf.Tensor) -> tf.Tensor:
+        own = tf.random.experimental.stateless_fold_in(seed, number + 1, alg="philox")
+        return tf.random.experimental.stateless_shuffle(block, own, alg="philox")
+
+    return records.batch(shuffle).enumerate().map(shuffled).unbatch()
 
 
 class Maker:

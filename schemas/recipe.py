@@ -216,6 +216,13 @@ class Recipe(Strict):
             raise ValueError(f"balance sums to {sum(self.balance.values())}, not to 1")
         return self
 
+    @model_validator(mode="after")
+    def _below_nyquist(self) -> Recipe:
+        band, nyquist = self.preparation.band_hz, self.window.sampling_rate_hz / 2
+        if band is not None and band[1] >= nyquist:
+            raise ValueError(f"preparation.band_hz: got {band[1]:g} Hz, expected below {nyquist:g}")
+        return self
+
     @property
     def spec(self) -> WindowSpec:
         """The stored window's spec before any step."""

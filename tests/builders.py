@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.plan import shard_name
+from pipelines.prepare import Record, prepare
 from pipelines.publish import claim, publish
 from pipelines.reference import Event, Inspected, Pick, Planned, Reference
 from pipelines.shards import make_shard
 from pipelines.sources import list_parts, list_windows
-from schemas.recipe import Recipe, parse_recipe
+from schemas.recipe import Preparation, Recipe, parse_recipe
 from schemas.snr import snr_db
 from schemas.window import WindowSpec
 
@@ -29,6 +30,12 @@ def wave(seed: int, count: int = RECORD, onset: int | None = None, gain: float =
     if onset is not None:
         samples[onset:] *= gain
     return samples
+
+
+def prepared(samples, components="ENZ", rate=100.0, target=100.0, valid=None, **preparation):
+    """Prepare samples as they are: no detrend unless it is asked for."""
+    how = Preparation(**{"detrend": "none", **preparation})
+    return prepare(Record(np.asarray(samples), components, rate, valid), how, target)
 
 
 def phasenet_folder(folder: Path, rows: list[dict], samples: list[np.ndarray] | None = None):
@@ -120,7 +127,7 @@ def published(recipe: Recipe, output: Path, references=None, split_of=None) -> d
         recipe: of a source that is there.
         output: an empty folder.
         references: what to write; by default all that the sources list.
-        split_of: the split of a reference; by default the kinds alternate over two splits.
+        split_of: the split of a reference; by default all are of train.
     """
     references = listed(recipe) if references is None else references
     claim(recipe, str(output))
@@ -145,8 +152,3 @@ def edit_manifest(output: Path, edit) -> None:
 def shard_path(recipe: Recipe, output: Path, split: str = "train") -> Path:
     """Return the path of a split's only shard."""
     return output / shard_name(recipe, split, 0, 1)
-
-
-def with_split(recipe: Recipe, **more) -> Recipe:
-    """Return a recipe with some of its parts replaced by checked ones."""
-    return parse_recipe({**recipe.to_json(), **more}, "test")

@@ -4,11 +4,10 @@ from functools import cache
 
 import numpy as np
 import tensorflow as tf
-from windows import SPEC
+from windows import SPEC, tensors
 
 from augment_ops.core.steps import BuiltStep, apply_steps, output_spec
 from schemas.validate import window_faults
-from schemas.window import WINDOW_SPEC
 
 SEED = 7
 
@@ -18,15 +17,11 @@ def one_step(op, name="step", probability=1.0):
     return (BuiltStep(name, op, probability),)
 
 
-def _tensors(window):
-    return {f.name: tf.constant(window[f.name], f.dtype) for f in WINDOW_SPEC}
-
-
 def _attached(steps, partner):
     """Return a partner, or an empty tree, as `apply_steps` takes it."""
     if partner is None:
         return {}
-    stacked = {name: value[None] for name, value in _tensors(partner).items()}
+    stacked = {name: value[None] for name, value in tensors(partner).items()}
     return {s.name: {role: stacked for role in s.needs} for s in steps if s.needs}
 
 
@@ -37,9 +32,7 @@ def _numpy(window):
 def eager(steps, window, partner=None, epoch=0, spec=SPEC):
     """Return what steps make of a window, without a graph."""
     rate = spec.sampling_rate_hz
-    return _numpy(
-        apply_steps(steps, _tensors(window), _attached(steps, partner), SEED, epoch, rate)
-    )
+    return _numpy(apply_steps(steps, tensors(window), _attached(steps, partner), SEED, epoch, rate))
 
 
 @cache
@@ -63,7 +56,7 @@ def compiled(steps, window, partner=None, epochs=8, spec=SPEC):
     """Return the stacked windows of many epochs, made in one graph."""
     shape = None if partner is None else partner["waveform"].shape
     run = _compiled(steps, spec, shape)
-    out = run(_tensors(window), _attached(steps, partner), tf.constant(epochs, tf.int64))
+    out = run(tensors(window), _attached(steps, partner), tf.constant(epochs, tf.int64))
     return _numpy(out)
 
 
@@ -83,9 +76,9 @@ def assert_same(one, other, but=()):
 def assert_runs_everywhere(steps, window, partner=None, epochs=3, spec=SPEC):
     """Check that eager, graph and `tf.data` agree, with the static shapes of the spec."""
     graph = rows(compiled(steps, window, partner, epochs, spec))
-    tensors, partners = _tensors(window), _attached(steps, partner)
+    given, partners = tensors(window), _attached(steps, partner)
     data = tf.data.Dataset.range(epochs).map(
-        lambda epoch: apply_steps(steps, tensors, partners, SEED, epoch, spec.sampling_rate_hz)
+        lambda epoch: apply_steps(steps, given, partners, SEED, epoch, spec.sampling_rate_hz)
     )
     out = output_spec(spec, steps)
     for field in out.fields:

@@ -66,10 +66,11 @@ def test_a_shorter_record_is_padded_and_the_padding_marked():
 
 
 def test_what_may_not_be_used_is_not_valid():
-    limited = reference("t", "noise", start_s=2.0, usable_s=(4.0, 10.005))
+    limited = reference("t", "noise", start_s=2.0, usable_s=(4.005, 10.005))
     window = cut(record(), limited, SPEC)
     expected = np.full(SPEC.samples, -1)
-    expected[200:801] = np.arange(400, 1001)
+    # From 4.005 s up to 10.005 s lie the samples 401 to 1000.
+    expected[201:801] = np.arange(401, 1001)
     np.testing.assert_array_equal(rows(window), expected)
 
 
@@ -177,7 +178,8 @@ def test_a_pick_keeps_its_time_whatever_the_offset_and_rate(at, offset_s, rate):
     spec = WindowSpec(round(8 * rate), rate)
     window = cut(long, given_at, spec)
     first = int(rows(window)[0])
-    time = Fraction(offset_s) + (first + Fraction(float(window["event_p_sample"][0]))) / Fraction(rate)
+    position = first + Fraction(float(window["event_p_sample"][0]))
+    time = Fraction(offset_s) + position / Fraction(rate)
     # float32 holds a position of some thousand samples to about 1e-4 of a sample.
     assert abs(time - Fraction(at)) * Fraction(rate) < 2e-4
     np.testing.assert_array_equal(window["pick_sample"][0], window["event_p_sample"][0])

@@ -104,7 +104,7 @@ def test_what_is_not_recorded_is_not_clipped():
 
 def test_a_clipped_record_is_refused(tmp_path):
     samples = wave(0, onset=2500)
-    samples[2500:] = samples[2500:].clip(-300.0, 300.0)
+    samples = samples.clip(-300.0, 300.0)
     share = max(by_hand(column) for column in samples.T.tolist())
     assert 0.1 < share < 0.5
     limit = {"inspect": {"max_clipped_share": round(share - 0.01, 4)}}
@@ -125,8 +125,9 @@ def test_a_weak_event_is_refused(tmp_path):
 
 
 def test_an_event_whose_snr_is_unknown_is_refused_only_if_one_is_asked_for(tmp_path):
-    samples = wave(0, onset=300)
-    row = {**ROW, "itp": 300, "its": 600}
+    # Half of the noise's 5 s must be recorded, and 0.5 s are left free before P.
+    samples = wave(0, onset=290)
+    row = {**ROW, "itp": 290, "its": 600}
     phasenet_folder(tmp_path, [row], [samples])
     for limits, kept in (({}, True), ({"min_snr_db": -50.0}, False)):
         recipe = recipe_of(tmp_path, inspect=limits)

@@ -19,7 +19,7 @@ from pipelines.runner import augment
 from pipelines.validation import validate
 from schemas.errors import UserError
 from schemas.window import PHASES
-from tests.builders import RATE, listed, with_split
+from tests.builders import RATE, listed, with_parts
 from tests.jobs import OFFLINE, data_folder, digests, job_recipe, rewrite_rows, windows
 
 
@@ -229,7 +229,7 @@ def test_an_empty_source_is_one_rejected_entry(data, tmp_path):
     recipe = job_recipe(data)
     empty = {**recipe.to_json()["sources"][0], "name": "e", "path": str(folder)}
     empty["csv"] = str(folder / "waveform.csv")
-    both = with_split(recipe, sources=[recipe.to_json()["sources"][0], empty])
+    both = with_parts(recipe, sources=[recipe.to_json()["sources"][0], empty])
     counts = augment(both, str(tmp_path / "out"), quiet=True)["counts"]
     lines = (tmp_path / "out/rejected.jsonl").read_text()
     assert "lists no windows" in lines

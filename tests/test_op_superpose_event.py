@@ -184,8 +184,8 @@ def test_nothing_is_placed_without_free_pick_slots():
     few = WindowSpec(SPEC.samples, RATE, picks=3, events=3)
     window = make(few, quakes=[Quake()])
     made = rows(compiled(DENSE, window, PARTNER, EPOCHS, few))
+    # Where the partner's S falls outside, its P finds the last slot.
     inside = {len(picks_of(each)) for each in made if placed(each)}
-    # Where one of the partner's picks falls outside, the other finds the last slot.
     assert inside == {3} and sum(map(placed, made)) < EPOCHS / 4
     for each in made:
         check(each, window, PARTNER)

@@ -1,6 +1,5 @@
 """Recipes: strict keys, bad values, hostile YAML, and a digest that means something."""
 
-import resource
 import subprocess
 import sys
 
@@ -9,7 +8,7 @@ import yaml
 
 from pipelines.sources import list_parts, source_options
 from schemas.errors import UserError
-from schemas.recipe import Recipe, load_recipe, parse_recipe
+from schemas.recipe import Recipe, parse_recipe
 
 SOURCE = {"name": "a", "format": "phasenet_npz", "path": "x", "csv": "x.csv"}
 LEVELS = {
@@ -33,12 +32,6 @@ def refusal(call, *args, **kwargs):
     return str(caught.value)
 
 
-def load_text(folder, text):
-    path = folder / "r.yaml"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return load_recipe(path)
-
-
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_unknown_key_names_the_nearest(level):
     wrong, right, value = LEVELS[level]
@@ -50,9 +43,7 @@ def test_an_unknown_key_names_the_nearest(level):
 
 def test_an_unknown_key_of_a_source_names_the_nearest():
     recipe = parse_recipe({"sources": [{**SOURCE, "cvs": "y"}]}, "r.yaml")
-    assert refusal(list_parts, recipe) == (
-        "sources.a: unknown key 'cvs'; did you mean 'csv'?"
-    )
+    assert refusal(list_parts, recipe) == "sources.a: unknown key 'cvs'; did you mean 'csv'?"
 
 
 def test_a_key_that_resembles_none_lists_what_is_known():
@@ -62,7 +53,7 @@ def test_a_key_that_resembles_none_lists_what_is_known():
 
 def test_every_fault_is_told_at_once_a_line_each():
     message = refusal(parsed, sede=1, window={"length_s": -1}, output={"name": "A B"})
-    assert len(message.splitlines()) == 3 and all(x.startswith("r.yaml: ") for x in message.splitlines())
+    assert [line.startswith("r.yaml: ") for line in message.splitlines()] == [True] * 3
 
 
 @pytest.mark.parametrize(
@@ -82,6 +73,7 @@ def test_every_fault_is_told_at_once_a_line_each():
         ({"window": {"max_picks": 0}}, "window.max_picks"),
         ({"preparation": {"band_hz": [10, 1]}}, "expected low < high"),
         ({"preparation": {"band_hz": [5, 5]}}, "expected low < high"),
+        ({"preparation": {"band_hz": [5, 50]}}, "band_hz: got 50 Hz, expected below 50"),
         ({"preparation": {"detrend": "cubic"}}, "preparation.detrend"),
         ({"noise": {"max_std_ratio": 1}}, "noise.max_std_ratio"),
         ({"noise": {"max_std_ratio": float("inf")}}, "noise.max_std_ratio"),
@@ -123,7 +115,8 @@ def test_forms_of_a_step():
         {},
     )
     assert all(other == first for other in others)
-    full = parsed(offline=[{"data_gap": {"name": "hole", "probability": 0.5, "max_s": 2}}]).offline[0]
+    given = {"name": "hole", "probability": 0.5, "max_s": 2}
+    (full,) = parsed(offline=[{"data_gap": given}]).offline
     assert (full.op, full.name, full.probability) == ("data_gap", "hole", 0.5)
     assert full.parameters == {"max_s": 2}
 
@@ -135,7 +128,10 @@ def test_two_steps_of_one_op_need_two_names():
 
 FULL = {
     "seed": 3,
-    "window": {"sampling_rate_hz": 50, "length_s": 40, "p_at_s": 10, "max_picks": 3, "max_events": 2},
+    "window": {
+        **{"sampling_rate_hz": 50, "length_s": 40, "p_at_s": 10},
+        **{"max_picks": 3, "max_events": 2},
+    },
     "preparation": {"detrend": "mean", "band_hz": [1, 20], "band_order": 2, "zero_phase": True},
     "noise": {
         **{"before_p": False, "guard_s": 1, "after_s": 60, "min_length_s": 5},
@@ -166,9 +162,7 @@ def test_a_recipe_comes_back_from_its_json_and_its_yaml():
 def test_the_digest_changes_with_any_key():
     digests = {parsed().digest}
     for key, value in FULL.items():
-        parts = [{k: v} for k, v in value.items()] if key in Recipe.model_fields and key in (
-            "window", "preparation", "noise", "inspect", "split", "output"
-        ) else [value]
+        parts = [{k: v} for k, v in value.items()] if key in LEVELS else [value]
         for part in parts:
             digest = parsed(**{key: part}).digest
             assert digest not in digests, (key, part)
@@ -215,59 +209,3 @@ def test_a_missing_variable_is_named(monkeypatch):
 def test_an_unknown_format_names_the_nearest():
     (source,) = parse_recipe({"sources": [{**SOURCE, "format": "phasenet"}]}, "r").sources
     assert "did you mean 'phasenet_npz'?" in refusal(source_options, source)
-
-
-@pytest.mark.parametrize(
-    "text, told",
-    [
-        ("sources: [", "not a YAML recipe in line 1"),
-        ("a: b: c", "not a YAML recipe in line 1"),
-        ("", "expected a mapping of keys, got NoneType"),
-        ("--- {}\n--- {}\n", "not a YAML recipe in line 2"),
-        (b"\xff\xfe\xfa", "not UTF-8 text"),
-        ("seed: \0", "not a YAML recipe"),
-        ("seed: 1\nseed: 2\n", "the key 'seed' is there twice"),
-        ("window: {length_s: 1, length_s: 2}", "the key 'length_s' is there twice"),
-        ("seed: !!python/object/apply:os.system [x]", "got the tag"),
-        ("seed: !!python/name:os.system", "got the tag"),
-        ("seed: !!binary /w==", "got the tag"),
-        ("seed: 2001-99-99", "not a YAML recipe"),
-        ("sources: &a [*a]", "an alias inside of what it stands for"),
-        ("&a {window: {<<: *a}}", "an alias inside of what it stands for"),
-        ("[" * 5000, "not a YAML recipe"),
-        ("? [1]\n: 2", "not a YAML recipe"),
-    ],
-)
-def test_yaml_that_is_refused(tmp_path, text, told):
-    message = refusal(load_text, tmp_path, text)
-    assert told in message and message.startswith(f"{tmp_path}/r.yaml: ") and "\n" not in message
-
-
-def test_aliases_and_merges_in_measure_are_welcome(tmp_path):
-    text = """
-    sources:
-      - &one {name: a, format: phasenet_npz, path: x, csv: x.csv}
-      - {<<: *one, name: b}
-    """
-    assert [s.options["csv"] for s in load_text(tmp_path, text).sources] == ["x.csv", "x.csv"]
-
-
-@pytest.mark.parametrize("level", ["[{}]", "{{<<: [{}]}}"])
-@pytest.mark.parametrize("key", ["window", "offline", "unknown"])
-def test_a_bomb_of_aliases_takes_neither_time_nor_memory(tmp_path, level, key):
-    lines = ["a0: &a0 {x: lol}"]
-    for depth in range(1, 12):
-        ten = ", ".join([f"*a{depth - 1}"] * 10)
-        lines.append(f"a{depth}: &a{depth} {level.format(ten)}")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    message = refusal(load_text, tmp_path, "\n".join([*lines, f"{key}: *a11"]))
-    assert "unfolds to more than" in message
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
-
-
-def test_a_recipe_that_cannot_be_read(tmp_path):
-    missing = tmp_path / "none.yaml"
-    expected = f"{missing}: cannot read the recipe: No such file or directory"
-    assert refusal(load_recipe, missing) == expected
-    expected = f"{tmp_path}: cannot read the recipe: Is a directory"
-    assert refusal(load_recipe, tmp_path) == expected

@@ -43,7 +43,10 @@ FAULTS = {
     "floats for integers": (replaced("pick_phase", np.zeros(4)), "pick_phase: got float64"),
     "text for a number": (replaced("weight", np.bytes_(b"1")), "weight: got |S1, expected float32"),
     "a number for text": (replaced("kind", np.float32(1)), "kind: got float32, expected string"),
-    "another shape": (replaced("valid", np.ones((9, 3), bool)), "valid: got shape (9, 3), expected"),
+    "another shape": (
+        replaced("valid", np.ones((9, 3), bool)),
+        "valid: got shape (9, 3), expected",
+    ),
     "an empty id": (put("window_id", b""), "window_id: empty"),
     "an unknown kind": (put("kind", b"quake"), "kind: got 'quake', expected one of event, noise"),
     "an unknown split": (put("split", b""), "split: got '', expected one of train"),
@@ -83,8 +86,14 @@ FAULTS = {
         both(put("event_s_sample", 800.0, 0), put("pick_sample", 800.0, 1)),
         "event slot 0: S at 800 is not after P at 800",
     ),
-    "a pick ahead of its event": (put("pick_sample", 990.0, 1), "pick slot 1: at 990, ahead of its"),
-    "a pick without an onset": (put("event_s_sample", np.nan, 0), "ahead of its event's onset at nan"),
+    "a pick ahead of its event": (
+        put("pick_sample", 990.0, 1),
+        "pick slot 1: at 990, ahead of its",
+    ),
+    "a pick without an onset": (
+        put("event_s_sample", np.nan, 0),
+        "ahead of its event's onset at nan",
+    ),
     "labels that stayed behind": (
         both(put("event_p_sample", 900.0, 0), put("pick_sample", 900.0, 0)),
         "event slot 0: event_snr_db: got",

@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 from hypothesis import assume
 from hypothesis import strategies as st
 
 from schemas.snr import snr_db
 from schemas.validate import window_faults
-from schemas.window import PHASES, WindowSpec
+from schemas.window import PHASES, WINDOW_SPEC, WindowSpec
 
 # Slow enough that windows are small, and the slices of SNR still whole samples.
 RATE = 20.0
@@ -138,3 +139,8 @@ def picks_of(window):
     names = ("event", "phase", "sample", "polarity")
     columns = [window[f"pick_{name}"].tolist() for name in names]
     return {(e, ph): (at, pol) for e, ph, at, pol in zip(*columns) if ph}
+
+
+def tensors(window):
+    """Return a window's fields as tensors of their dtypes."""
+    return {f.name: tf.constant(window[f.name], f.dtype) for f in WINDOW_SPEC}

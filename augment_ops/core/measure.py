@@ -32,8 +32,8 @@ def snr_slices(
     def enough(inside: tf.Tensor, expected: tf.Tensor) -> tf.Tensor:
         there = inside[..., None] & window["valid"]
         recorded = tf.reduce_any(there, axis=-1)
-        share = tf.reduce_sum(tf.cast(recorded, tf.float32), axis=-1) / expected
-        return there & (share >= MIN_VALID_SHARE)[..., None, None]
+        count = tf.reduce_sum(tf.cast(recorded, tf.float32), axis=-1)
+        return there & (count >= MIN_VALID_SHARE * expected)[..., None, None]
 
     return enough(signal, signal_n), enough(noise, noise_n)
 

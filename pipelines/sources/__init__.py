@@ -44,8 +44,9 @@ class Listing:
 
 @lru_cache(maxsize=1)
 def formats() -> tuple[str, ...]:
-    """Return the known formats: the module names in this folder."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    """Return the known formats: the module names in this folder that do not start with ``_``."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
 def source_module(name: str, where: str = "sources") -> ModuleType:

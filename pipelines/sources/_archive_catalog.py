@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from xml.parsers import expat
 
@@ -19,7 +19,10 @@ from pipelines.listing import event_groups, polarity
 from pipelines.reference import Event
 from schemas.errors import UserError
 
-_PHASES = {**dict.fromkeys(("P", "Pg", "Pn", "p"), "P"), **dict.fromkeys(("S", "Sg", "Sn", "s"), "S")}
+_PHASES = {
+    **dict.fromkeys(("P", "Pg", "Pn", "p"), "P"),
+    **dict.fromkeys(("S", "Sg", "Sn", "s"), "S"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,6 @@ class Quake:
     busy_ns: tuple[int, ...] = ()
     latitude: float = math.nan
     longitude: float = math.nan
-
-    def at_station(self, network: str, station: str, distance_km: float) -> Event:
-        """Return what is known of the event, with its distance to a station."""
-        return replace(self.event, distance_km=distance_km)
 
 
 @dataclass
@@ -90,10 +89,13 @@ def read_stations(path: str | None) -> Stations:
     if path is None:
         return Stations()
     inventory = read_inventory(path)
-    return Stations({
-        (network.code, station.code): (float(station.latitude), float(station.longitude))
-        for network in inventory for station in network
-    })
+    return Stations(
+        {
+            (network.code, station.code): (float(station.latitude), float(station.longitude))
+            for network in inventory
+            for station in network
+        }
+    )
 
 
 def read_inventory(path: str) -> obspy.Inventory:
@@ -163,26 +165,36 @@ def _quake(event: ObspyEvent) -> Quake:
     magnitude = event.preferred_magnitude() or next(iter(event.magnitudes), None)
     distances = {
         str(arrival.pick_id): degrees2kilometers(arrival.distance)
-        for arrival in (origin.arrivals if origin else ()) if arrival.distance is not None
+        for arrival in (origin.arrivals if origin else ())
+        if arrival.distance is not None
     }
-    arrivals = [_arrival(pick, distances.get(str(pick.resource_id), math.nan))
-                for pick in event.picks if _wanted(pick)]
+    arrivals = [
+        _arrival(pick, distances.get(str(pick.resource_id), math.nan))
+        for pick in event.picks
+        if _wanted(pick)
+    ]
     return Quake(
         Event(
-            str(event.resource_id), _number(magnitude and magnitude.mag),
+            str(event.resource_id),
+            _number(magnitude and magnitude.mag),
             _number(origin and origin.depth) / 1000.0,
         ),
         tuple(sorted(arrivals, key=lambda a: (a.time_ns, a.hint))),
         tuple(pick.time.ns for pick in event.picks if pick.time is not None),
-        _number(origin and origin.latitude), _number(origin and origin.longitude),
+        _number(origin and origin.latitude),
+        _number(origin and origin.longitude),
     )
 
 
 def _wanted(pick: ObspyPick) -> bool:
     code = pick.waveform_id
     return bool(
-        pick.time is not None and pick.phase_hint in _PHASES and code is not None
-        and code.network_code and code.station_code and pick.evaluation_status != "rejected"
+        pick.time is not None
+        and pick.phase_hint in _PHASES
+        and code is not None
+        and code.network_code
+        and code.station_code
+        and pick.evaluation_status != "rejected"
     )
 
 
@@ -190,9 +202,16 @@ def _arrival(pick: ObspyPick, distance_km: float) -> Arrival:
     code = pick.waveform_id
     location = (code.location_code or "").strip(" -")
     return Arrival(
-        code.network_code, code.station_code, location, code.channel_code or "",
-        _PHASES[pick.phase_hint], pick.phase_hint, pick.time.ns, polarity(pick.polarity or ""),
-        pick.evaluation_mode == "manual", distance_km,
+        code.network_code,
+        code.station_code,
+        location,
+        code.channel_code or "",
+        _PHASES[pick.phase_hint],
+        pick.phase_hint,
+        pick.time.ns,
+        polarity(pick.polarity or ""),
+        pick.evaluation_mode == "manual",
+        distance_km,
     )
 
 

@@ -1,4 +1,4 @@
-"""The day files of an SDS tree, YEAR/NET/STA/CHAN.D/NET.STA.LOC.CHAN.D.YEAR.DOY, and their spans."""
+"""The day files of an SDS tree, YEAR/NET/STA/CHAN.D/NET.STA.LOC.CHAN.D.YEAR.DOY."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def day_path(root: str, group: Group, letter: str, day: int) -> str:
     on, channel = _EPOCH + timedelta(days=day), group.instrument + letter
     name = f"{group.network}.{group.station}.{group.location}.{channel}.D.{on:%Y.%j}"
     folder = f"{on:%Y}/{group.network}/{group.station}/{channel}.D"
-    return files.join(root, f"{folder}/{name}", "path")
+    # Codes come from `_parse`; links are followed, as archives are often spread over disks.
+    return posixpath.join(root, folder, name)
 
 
 def _day_files(root: str) -> Iterator[tuple[Group, str, int]]:

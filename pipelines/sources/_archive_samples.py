@@ -34,6 +34,11 @@ class Segment:
     count: int
     data: np.ndarray | None = None
 
+    def meets(self, start_ns: int, end_ns: int) -> bool:
+        """Whether it has samples between two times."""
+        end = self.start_ns + self.count * 1e9 / self.rate_hz
+        return self.start_ns < end_ns and end > start_ns
+
     def index(self, phase_ns: int) -> int:
         """Return the nearest place of its first sample on a grid through a time."""
         return round((self.start_ns - phase_ns) * self.rate_hz / 1e9)
@@ -55,7 +60,10 @@ class Grid:
 
 
 def read_segments(
-    path: str, seed_id: str, start_ns: int | None = None, end_ns: int | None = None,
+    path: str,
+    seed_id: str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
     headers_only: bool = False,
 ) -> list[Segment]:
     """Read the segments of one channel from a day file.
@@ -75,10 +83,13 @@ def read_segments(
     stream = heads if headers_only else _read(path, data, **limits)
     return [
         Segment(
-            trace.stats.starttime.ns, nominal_rate(trace.stats.sampling_rate), trace.stats.npts,
+            trace.stats.starttime.ns,
+            nominal_rate(trace.stats.sampling_rate),
+            trace.stats.npts,
             None if headers_only else _numbers(path, trace.data),
         )
-        for trace in stream if trace.stats.npts > 0 and trace.id == seed_id
+        for trace in stream
+        if trace.stats.npts > 0 and trace.id == seed_id
     ]
 
 
@@ -139,7 +150,10 @@ def _rate_at(segments: list[Segment], anchor_ns: int) -> float:
 
 
 def make_grid(
-    channels: dict[str, list[Segment]], rate_hz: float, start_ns: int, end_ns: int,
+    channels: dict[str, list[Segment]],
+    rate_hz: float,
+    start_ns: int,
+    end_ns: int,
     cover_ns: list[int],
 ) -> Grid | None:
     """Return the grid through the vertical's (else the first) samples, None if none are inside.
@@ -147,8 +161,9 @@ def make_grid(
     It spans what is recorded between two times, and the times of `cover_ns`.
     """
     if (end_ns - start_ns) / 1e9 * rate_hz > _MAX_SAMPLES:
-        raise UserError(f"sampling rate: got {rate_hz:g} Hz, more than {_MAX_SAMPLES} samples "
-                        f"a window")
+        raise UserError(
+            f"sampling rate: got {rate_hz:g} Hz, more than {_MAX_SAMPLES} samples a window"
+        )
     held = [part for parts in channels.values() for part in parts]
     vertical = channels.get("Z") or channels.get("3") or held
     phase = min(part.start_ns for part in vertical)
