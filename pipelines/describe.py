@@ -26,7 +26,10 @@ def print_ops() -> int:
     from rich.table import Table
 
     console = Console()
-    for title, names, find in (("Ops", op_names(), op_class), ("Targets", target_names(), target_class)):
+    for title, names, find in (
+        ("Ops", op_names(), op_class),
+        ("Targets", target_names(), target_class),
+    ):
         table = Table(title=title, title_justify="left", show_lines=True)
         for column in ("name", "parameters", "draws", "what it does"):
             table.add_column(column, overflow="fold")

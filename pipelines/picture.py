@@ -58,7 +58,8 @@ def _pairs(
 ) -> list[tuple[Reference, Window, tf.Tensor]]:
     """Return references, their windows as recorded, and their stored records.
 
-    The windows in which most was drawn come first: they show most.
+    The windows with most live components, and of these the ones in which most was drawn, come
+    first: they show most.
     """
     references = {
         item.base_id: item
@@ -66,16 +67,17 @@ def _pairs(
         for item in list_windows(recipe, *part)
         if isinstance(item, Reference) and item.kind == "event"
     }
-    best: dict[str, tuple[int, tf.Tensor]] = {}
+    best: dict[str, tuple[tuple[int, int], tf.Tensor]] = {}
     for split in SPLITS:
         names = [s["name"] for s in manifest["shards"] if s["split"] == split]
         for record in tf.data.TFRecordDataset([posixpath.join(folder, n) for n in names]):
             window = _numpy(maker.parse(record))
             base = text(window["window_id"]).rpartition("/")[0]
-            drawn = sum(np.isfinite(window[name]) for name in maker.stored.draws)
-            if base in references and drawn >= best.get(base, (0, None))[0]:
-                best[base] = (drawn, record)
-    chosen = sorted(best, key=lambda base: (-best[base][0], base))[:rows]
+            live = int(window["valid"].any(axis=0).sum())
+            drawn = sum(np.nan_to_num(window[name]) > 0 for name in maker.stored.draws)
+            if base in references and (base not in best or (live, drawn) > best[base][0]):
+                best[base] = ((live, drawn), record)
+    chosen = sorted(sorted(best), key=lambda base: best[base][0], reverse=True)[:rows]
     return [(references[b], read_window(references[b], recipe), best[b][1]) for b in chosen]
 
 

@@ -117,7 +117,8 @@ def publish(
     manifest = _manifest(recipe, spec, listed, summaries, refused)
     files.write_text(posixpath.join(output, REJECTED), "".join(line + "\n" for line in lines))
     files.write_text(posixpath.join(output, "schema.pbtxt"), tfmd_pbtxt(spec))
-    _write_tfds(recipe, output, spec, summaries)
+    if summaries:
+        _write_tfds(recipe, output, spec, summaries)
     _remove_stale(output, {summary.name for summary in summaries})
     text = json.dumps(manifest, indent=1, sort_keys=True)
     files.write_text(posixpath.join(output, MANIFEST), text + "\n")

@@ -105,7 +105,9 @@ def test_each_shard_holds_the_windows_and_labels_that_the_plan_implies(data, tmp
     recipe = job_recipe(data, offline=OFFLINE[1:])
     augment(recipe, str(tmp_path), quiet=True)
     rejected = {
-        json.loads(line)["window_id"] for line in (tmp_path / "rejected.jsonl").read_text().split("\n") if line
+        json.loads(line)["window_id"]
+        for line in (tmp_path / "rejected.jsonl").read_text().split("\n")
+        if line
     }
     summaries = {s["name"]: s for s in stored_manifest(str(tmp_path))["shards"]}
     expected = {}

@@ -54,7 +54,11 @@ def test_picks_at_the_ends(at, kept):
 
 
 def test_events_are_kept_while_a_pick_or_their_span_is_seen():
-    events = [Quake(-90, -80, -70, "before"), Quake(-90, -80, 5, "coda"), Quake(810, name="after")]
+    events = [
+        Quake(-90, -80, -70, "before"),
+        Quake(-90, -80, 5, "coda"),
+        Quake(810, 820, 830, "after"),
+    ]
     after = arrays(labels.clear_unseen_events(tensors(make(quakes=events))))
     assert after["event_id"].tolist() == [b"", b"coda", b""]
     unknown = [Quake(NAN, NAN, NAN, "unknown"), Quake(100, NAN, NAN, "picked")]

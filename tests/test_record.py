@@ -119,6 +119,14 @@ def test_the_same_values_are_the_same_bytes():
         assert serialize(other, SPEC) == expected
 
 
+def test_fields_stand_in_the_order_of_their_names():
+    # What protobuf calls deterministic; the order of its hash map is anyone's guess.
+    data = serialize(SPEC.empty_window(), SPEC)
+    keys = sorted(field.name.encode() for field in SPEC.fields)
+    places = [data.index(b"\n" + bytes([len(key)]) + key) for key in keys]
+    assert places == sorted(places)
+
+
 def test_any_other_value_is_other_bytes():
     base = random_window(6)
     for field in SPEC.fields:

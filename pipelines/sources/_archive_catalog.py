@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from xml.parsers import expat
 
 import obspy
 from obspy.core.event import Event as ObspyEvent
@@ -17,6 +16,7 @@ from obspy.geodetics import degrees2kilometers, gps2dist_azimuth
 from pipelines import files
 from pipelines.listing import event_groups, polarity
 from pipelines.reference import Event
+from pipelines.sources._archive_xml import read_xml
 from schemas.errors import UserError
 
 _PHASES = {
@@ -103,34 +103,6 @@ def read_inventory(path: str) -> obspy.Inventory:
     data = read_xml(path)
     with files.reading(path):
         return obspy.read_inventory(BytesIO(data), format="STATIONXML")
-
-
-def read_xml(path: str) -> bytes:
-    """Return an XML file's bytes if it declares no document type.
-
-    QuakeML and StationXML have none; entities, bombs and links to other files need one.
-
-    Raises:
-        UserError: it is not XML, or has a document type.
-    """
-    data = files.read_bytes(path)
-    parser, doctypes = expat.ParserCreate(), []
-    parser.StartDoctypeDeclHandler = lambda *_: doctypes.append(1) or _stop()
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise UserError(f"{path}: not XML: {error}") from None
-    except _Stopped:
-        raise UserError(f"{path}: got a document type (<!DOCTYPE>), expected none") from None
-    return data
-
-
-class _Stopped(Exception):
-    pass
-
-
-def _stop() -> None:
-    raise _Stopped
 
 
 def split_keys(quakes: Sequence[Quake], gap_s: float) -> list[str]:

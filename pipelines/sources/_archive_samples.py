@@ -69,7 +69,7 @@ def read_segments(
     """Read the segments of one channel from a day file.
 
     Raises:
-        UserError: the file is missing, damaged, or holds other channels only.
+        UserError: the file is missing, damaged, or holds another channel.
     """
     data = files.read_bytes(path)
     limits = {}
@@ -78,8 +78,9 @@ def read_segments(
         limits["endtime"] = obspy.UTCDateTime(ns=end_ns + 1_000_000_000)
     heads = _read(path, data, headonly=True, **limits)
     _check(path, heads)
-    if len(heads) and all(trace.id != seed_id for trace in heads):
-        raise UserError(f"{path}: channel: got {heads[0].id}, expected {seed_id}")
+    for trace in heads:
+        if trace.id != seed_id:
+            raise UserError(f"{path}: channel: got {trace.id!r}, expected {seed_id!r}")
     stream = heads if headers_only else _read(path, data, **limits)
     return [
         Segment(
@@ -89,7 +90,7 @@ def read_segments(
             None if headers_only else _numbers(path, trace.data),
         )
         for trace in stream
-        if trace.stats.npts > 0 and trace.id == seed_id
+        if trace.stats.npts > 0
     ]
 
 
@@ -159,11 +160,12 @@ def make_grid(
     """Return the grid through the vertical's (else the first) samples, None if none are inside.
 
     It spans what is recorded between two times, and the times of `cover_ns`.
+
+    Raises:
+        ValueError: the rate is beyond any seismometer's.
     """
     if (end_ns - start_ns) / 1e9 * rate_hz > _MAX_SAMPLES:
-        raise UserError(
-            f"sampling rate: got {rate_hz:g} Hz, more than {_MAX_SAMPLES} samples a window"
-        )
+        raise ValueError(f"got {rate_hz:g} Hz, more than {_MAX_SAMPLES} samples a window")
     held = [part for parts in channels.values() for part in parts]
     vertical = channels.get("Z") or channels.get("3") or held
     phase = min(part.start_ns for part in vertical)

@@ -13,7 +13,8 @@ from pipelines.listing import day_of, free_stretches, noise_split_key, noise_sta
 from pipelines.reference import Event, Pick, Reference, Rejected
 from pipelines.sources import Listing
 from pipelines.sources._archive_catalog import Arrival, Quake, Stations, split_keys
-from pipelines.sources._archive_files import DAY_NS, Group, Span, Tree, spans
+from pipelines.sources._archive_files import Group, Span, Tree, spans
+from pipelines.sources._archive_settle import settle
 
 # Read around an event's window, so that causal filters have settled where it begins.
 MARGIN_S = 20.0
@@ -73,7 +74,12 @@ class Maker:
         )
 
     def _event(
-        self, quakes: Sequence[Quake], index: int, group: Group, own: list[Arrival], met: Met,
+        self,
+        quakes: Sequence[Quake],
+        index: int,
+        group: Group,
+        own: list[Arrival],
+        met: Met,
         stations: Stations,
     ) -> Reference:
         anchor = min(own, key=lambda a: (a.phase, a.time_ns)).time_ns
@@ -86,10 +92,16 @@ class Maker:
         inside = met[low:high] + [(index, a) for a in own if a.phase == "S"]
         inside = list(dict.fromkeys(inside))
         order = list(dict.fromkeys([index] + [i for i, _ in inside]))
-        picks = [Pick(a.phase, (a.time_ns - record) / 1e9, a.polarity, order.index(i))
-                 for i, a in inside]
+        picks = [
+            Pick(a.phase, (a.time_ns - record) / 1e9, a.polarity, order.index(i)) for i, a in inside
+        ]
         return self._window(
-            group, start, MARGIN_S, length, kind="event", split_key="",
+            group,
+            start,
+            MARGIN_S,
+            length,
+            kind="event",
+            split_key="",
             picks=tuple(sorted(picks, key=lambda p: (p.event, p.phase, p.time_s))),
             events=tuple(_at_station(quakes[i], i, group, inside, stations) for i in order),
         )
@@ -115,8 +127,14 @@ class Maker:
                 before = min(MARGIN_S, at)
                 key = noise_split_key(group.network, group.station, start, str(group))
                 yield self._window(
-                    group, start, before, before + length, mark="_noise", kind="noise",
-                    split_key=key, usable_s=(before, before + length),
+                    group,
+                    start,
+                    before,
+                    before + length,
+                    mark="_noise",
+                    kind="noise",
+                    split_key=key,
+                    usable_s=(before, before + length),
                     sampling_rate_hz=span.rate_hz,
                 )
 
@@ -132,44 +150,18 @@ class Maker:
         if self.inventory:
             locator["inventory"] = self.inventory
         return Reference(
-            source=self.listing.name, trace=f"{group}_{stamp(start_ns)}{mark}", locator=locator,
-            record_start_ns=record, start_s=before_s, network=group.network,
-            station=group.station, location=group.location, instrument=group.instrument,
-            environment=self.listing.environment, **more,
+            source=self.listing.name,
+            trace=f"{group}_{stamp(start_ns)}{mark}",
+            locator=locator,
+            record_start_ns=record,
+            start_s=before_s,
+            network=group.network,
+            station=group.station,
+            location=group.location,
+            instrument=group.instrument,
+            environment=self.listing.environment,
+            **more,
         )
-
-
-def settle(
-    arrivals: Sequence[Arrival], tree: Tree
-) -> tuple[dict[Group, list[Arrival]], list[Arrival]]:
-    """Find the instruments that recorded one event's arrivals at one station.
-
-    Returns:
-        For each instrument the arrivals at its place, and the arrivals that have none.
-    """
-    chosen: list[Group] = []
-    for arrival in sorted(arrivals, key=lambda a: not a.channel):
-        if not arrival.channel and any(_fits(arrival, group) for group in chosen):
-            continue
-        day = arrival.time_ns // DAY_NS
-        fit = [g for g in tree.groups_on(arrival.network, arrival.station, day)
-               if _fits(arrival, g) and g.instrument.startswith(arrival.channel[:2])]
-        if fit:
-            best = min(fit, key=lambda g: (g.location != arrival.location, g.rank))
-            chosen += [best] if best not in chosen else []
-    settled = {group: _one_a_hint([a for a in arrivals if _fits(a, group)]) for group in chosen}
-    return settled, [a for a in arrivals if not any(_fits(a, group) for group in chosen)]
-
-
-def _fits(arrival: Arrival, group: Group) -> bool:
-    return arrival.location in ("", group.location)
-
-
-def _one_a_hint(arrivals: Sequence[Arrival]) -> list[Arrival]:
-    kept: dict[str, Arrival] = {}
-    for arrival in sorted(arrivals, key=lambda a: (not a.manual, a.time_ns)):
-        kept.setdefault(arrival.hint, arrival)
-    return list(kept.values())
 
 
 def _by_station(quake: Quake) -> dict[tuple[str, str], list[Arrival]]:

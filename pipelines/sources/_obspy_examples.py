@@ -23,7 +23,11 @@ from pipelines.sources._archive_files import DAY_NS, Group, day_path
 _SWARM = tuple(
     f"BW.{station}._.{channel}.D.2010.147.cut.slist.gz"
     for station, channel in (
-        ("UH1", "SHZ"), ("UH2", "SHZ"), ("UH3", "SHE"), ("UH3", "SHN"), ("UH3", "SHZ"),
+        ("UH1", "SHZ"),
+        ("UH2", "SHZ"),
+        ("UH3", "SHE"),
+        ("UH3", "SHN"),
+        ("UH3", "SHZ"),
         ("UH4", "EHZ"),
     )
 )
@@ -33,20 +37,43 @@ _RJOB = "loc_RJOB20050801145719850"
 _SEEN: dict[str, tuple[str, tuple[tuple[str, str, float], ...]]] = {
     "rjob-2005": ("2005-08-01T14:57:00", (("RJOB", "P", 50.48), ("RJOB", "S", 51.14))),
     "rjob-2009": ("2009-08-24T00:20:00", (("RJOB", "P", 7.70), ("RJOB", "S", 8.70))),
-    "uh-1": ("2010-05-27T16:24:00", (
-        ("UH1", "P", 33.34), ("UH2", "P", 33.26), ("UH3", "P", 33.15), ("UH3", "S", 34.32),
-        ("UH4", "P", 34.12),
-    )),
-    "uh-2": ("2010-05-27T16:25:00", (
-        ("UH1", "P", 26.85), ("UH3", "P", 26.58), ("UH3", "S", 27.75),
-    )),
-    "uh-3": ("2010-05-27T16:27:00", (
-        ("UH1", "P", 2.23), ("UH2", "P", 2.12), ("UH3", "P", 2.01), ("UH3", "S", 3.21),
-    )),
-    "uh-4": ("2010-05-27T16:27:00", (
-        ("UH1", "P", 30.62), ("UH2", "P", 30.54), ("UH3", "P", 30.43), ("UH3", "S", 31.61),
-        ("UH4", "P", 31.39),
-    )),
+    "uh-1": (
+        "2010-05-27T16:24:00",
+        (
+            ("UH1", "P", 33.34),
+            ("UH2", "P", 33.26),
+            ("UH3", "P", 33.15),
+            ("UH3", "S", 34.32),
+            ("UH4", "P", 34.12),
+        ),
+    ),
+    "uh-2": (
+        "2010-05-27T16:25:00",
+        (
+            ("UH1", "P", 26.85),
+            ("UH3", "P", 26.58),
+            ("UH3", "S", 27.75),
+        ),
+    ),
+    "uh-3": (
+        "2010-05-27T16:27:00",
+        (
+            ("UH1", "P", 2.23),
+            ("UH2", "P", 2.12),
+            ("UH3", "P", 2.01),
+            ("UH3", "S", 3.21),
+        ),
+    ),
+    "uh-4": (
+        "2010-05-27T16:27:00",
+        (
+            ("UH1", "P", 30.62),
+            ("UH2", "P", 30.54),
+            ("UH3", "P", 30.43),
+            ("UH3", "S", 31.61),
+            ("UH4", "P", 31.39),
+        ),
+    ),
 }
 _BEFORE_S, _AFTER_S, _HIGHPASS_HZ = 0.35, 0.2, 5.0
 _METHOD = "smi:seismill.local/picker/aic_simple"
@@ -75,8 +102,11 @@ def build_archive(folder: Path) -> dict[str, Any]:
     )
     catalog.write(str(catalog_path), format="QUAKEML")
     return {
-        "archive": str(root), "catalog": str(catalog_path), "events": len(catalog),
-        "picks": sum(len(event.picks) for event in catalog), "day_files": len(stream),
+        "archive": str(root),
+        "catalog": str(catalog_path),
+        "events": len(catalog),
+        "picks": sum(len(event.picks) for event in catalog),
+        "day_files": len(stream),
     }
 
 
@@ -91,10 +121,16 @@ def _recordings() -> Stream:
         path = data / f"{_RJOB}.{letter}"
         with files.reading(str(path)):
             samples = np.loadtxt(path)
-        stream += Trace(samples, {
-            "network": "BW", "station": "RJOB", "channel": "EH" + letter.upper(),
-            "sampling_rate": 200.0, "starttime": UTCDateTime(2005, 8, 1, 14, 57, 19, 850000),
-        })
+        stream += Trace(
+            samples,
+            {
+                "network": "BW",
+                "station": "RJOB",
+                "channel": "EH" + letter.upper(),
+                "sampling_rate": 200.0,
+                "starttime": UTCDateTime(2005, 8, 1, 14, 57, 19, 850000),
+            },
+        )
     return stream + obspy.read()
 
 
@@ -104,21 +140,25 @@ def _path(root: Path, trace: Trace) -> str:
     return day_path(str(root), group, stats.channel[2], stats.starttime.ns // DAY_NS)
 
 
-def _event(
-    name: str, minute: str, seen: Sequence[tuple[str, str, float]], stream: Stream
-) -> Event:
+def _event(name: str, minute: str, seen: Sequence[tuple[str, str, float]], stream: Stream) -> Event:
     event_id = f"smi:seismill.local/event/{name}"
     picks = []
     for station, phase, second in seen:
         near = UTCDateTime(minute) + second
         traces = _components(stream, station, phase, near)
         code = traces[0].stats
-        picks.append(Pick(
-            resource_id=ResourceIdentifier(f"{event_id}/pick/{station}-{phase}"),
-            time=_onset(traces, near), phase_hint=phase, evaluation_mode="automatic",
-            method_id=ResourceIdentifier(_METHOD),
-            waveform_id=WaveformStreamID(code.network, code.station, code.location, code.channel),
-        ))
+        picks.append(
+            Pick(
+                resource_id=ResourceIdentifier(f"{event_id}/pick/{station}-{phase}"),
+                time=_onset(traces, near),
+                phase_hint=phase,
+                evaluation_mode="automatic",
+                method_id=ResourceIdentifier(_METHOD),
+                waveform_id=WaveformStreamID(
+                    code.network, code.station, code.location, code.channel
+                ),
+            )
+        )
     return Event(resource_id=ResourceIdentifier(event_id), event_type="earthquake", picks=picks)
 
 
@@ -126,7 +166,8 @@ def _components(stream: Stream, station: str, phase: str, near: UTCDateTime) -> 
     """Return the vertical for P, the horizontals for S, that recorded a time."""
     letters = "Z" if phase == "P" else "NE"
     return [
-        trace for letter in letters
+        trace
+        for letter in letters
         for trace in stream.select(station=station, component=letter)
         if trace.stats.starttime < near < trace.stats.endtime
     ]

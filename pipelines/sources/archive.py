@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+import fsspec
 import numpy as np
 import obspy
 from obspy.signal.rotate import rotate2zne
@@ -71,7 +72,8 @@ def load(reference: Reference) -> Record:
     start = reference.record_start_ns
     end = start + round(float(place["length_s"]) * 1e9)
     channels = {
-        letter: segments for letter in place["components"]
+        letter: segments
+        for letter in place["components"]
         if (segments := _channel(place["path"], _group(reference), letter, start, end))
     }
     what = f"{place['path']}: {_group(reference)}?"
@@ -92,9 +94,7 @@ def load(reference: Reference) -> Record:
 
 
 def _group(reference: Reference) -> Group:
-    return Group(
-        reference.network, reference.station, reference.location, reference.instrument
-    )
+    return Group(reference.network, reference.station, reference.location, reference.instrument)
 
 
 def _channel(root: str, group: Group, letter: str, start_ns: int, end_ns: int) -> list[Segment]:
@@ -128,17 +128,20 @@ def _rate(channels: dict[str, list[Segment]]) -> float:
     return vertical[0].rate_hz
 
 
-def _lay_all(
-    channels: dict[str, list[Segment]], grid: Grid
-) -> tuple[str, np.ndarray, np.ndarray]:
+def _lay_all(channels: dict[str, list[Segment]], grid: Grid) -> tuple[str, np.ndarray, np.ndarray]:
     dtype = np.result_type(*(part.data for parts in channels.values() for part in parts))
     laid = [lay(parts, grid, dtype) for parts in channels.values()]
     samples, valid = (np.stack(columns, axis=1) for columns in zip(*laid))
     return "".join(channels), samples, valid
 
 
-@lru_cache(maxsize=2)
 def _inventory(path: str) -> obspy.Inventory:
+    system, inner = fsspec.core.url_to_fs(path)
+    return _inventory_as_of(path, system.ukey(inner))
+
+
+@lru_cache(maxsize=2)
+def _inventory_as_of(path: str, version: str) -> obspy.Inventory:
     return read_inventory(path)
 
 
