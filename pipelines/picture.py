@@ -98,7 +98,7 @@ def _drawn(window: Window, draws: tuple[str, ...]) -> str:
 def _panel(axis: Any, window: Window, recipe: Recipe, title: str) -> None:
     rate = recipe.window.sampling_rate_hz
     time = np.arange(len(window["waveform"])) / rate
-    for row, component in enumerate(COMPONENTS):
+    for row in range(len(COMPONENTS)):
         trace, valid = window["waveform"][:, row], window["valid"][:, row]
         level = len(COMPONENTS) - 1 - row
         scale = 2.2 * max(np.abs(trace).max(), 1e-30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,11 @@ def prepared(samples, components="ENZ", rate=100.0, target=100.0, valid=None, **
     return prepare(Record(np.asarray(samples), components, rate, valid), how, target)
 
 
-def phasenet_folder(folder: Path, rows: list[dict], samples: list[np.ndarray] | None = None):
+def phasenet_folder(folder: Path, rows: list[dict], samples: Iterable[np.ndarray] | None = None):
     """Write npz files and their CSV, and return the CSV's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, row in enumerate(rows):
-        data = samples[number] if samples else wave(number, onset=int(row["itp"]))
+    samples = samples or (wave(number, onset=int(row["itp"])) for number, row in enumerate(rows))
+    for row, data in zip(rows, samples):
         np.savez(folder / row["fname"], data=data)
     return write_rows(folder / "waveform.csv", rows)
 

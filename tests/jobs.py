@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.publish import is_shard, stored_manifest
-from schemas.record import deserialize
 from schemas.recipe import Recipe
+from schemas.record import deserialize
 from schemas.tfrecord import read_records
 from schemas.window import WindowSpec
 from tests.builders import phasenet_folder, phasenet_rows, recipe_of

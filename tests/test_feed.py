@@ -1,4 +1,4 @@
-"""The feed: draws by epoch, whatever the order or parallelism; labels in the samples' coordinates."""
+"""The feed: draws by epoch, whatever the order; labels in the coordinates of the samples."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""A job that is killed leaves nothing half-written, and resumes to the bytes of one that was not."""
+"""A killed job leaves nothing half-written, and resumes to the bytes of an undisturbed one."""
 
 import os
 import signal

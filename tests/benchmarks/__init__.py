@@ -1,0 +1,1 @@
+"""Benchmarks: run by command, never by the test suite; they print figures and assert none."""
