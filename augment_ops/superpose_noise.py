@@ -41,7 +41,7 @@ class SuperposeNoise:
     Source: Zhu, Mousavi & Beroza (2020), superposing noise.
     """
 
-    snr_db: Range = (0.0, 20.0)
+    snr_db: Range = (3.0, 20.0)
     signal_s: Positive = SIGNAL_S
     noise_s: Positive = NOISE_S
     guard_s: NotNegative = GUARD_S
@@ -94,14 +94,16 @@ def _cropped_noise(
     count = tf.maximum(behind - first, 1)
     # Out to the end and back again, so that a mirrored stretch has no jump in it.
     period = tf.maximum(2 * count - 2, 1)
-    mirrored = short_noise == "mirror"
-    reach = tf.where(count >= size, count - size, period - 1 if mirrored else 0)
-    along = tf.range(size) + draw.integer(seed, "noise_start", 0, reach)
-    if mirrored:
-        along = along % period
+    spare = count - size
+    if short_noise == "mirror":
+        reach = tf.where(spare >= 0, spare, period - 1)
+        along = (tf.range(size) + draw.integer(seed, "noise_start", 0, reach)) % period
         along = tf.minimum(along, period - along)
-    at = first + tf.minimum(along, count - 1)
-    recorded = tf.gather(partner["valid"], at) & (along < count)[:, None]
+    else:
+        least, most = tf.minimum(spare, 0), tf.maximum(spare, 0)
+        along = tf.range(size) + draw.integer(seed, "noise_start", least, most)
+    at = first + tf.clip_by_value(along, 0, count - 1)
+    recorded = tf.gather(partner["valid"], at) & ((along >= 0) & (along < count))[:, None]
     covered = tf.reduce_all(tf.reduce_any(recorded, axis=0) | ~labels.live(window))
     noise = tf.where(recorded, tf.gather(partner["waveform"], at), 0.0)
     return noise, recorded, covered & (partner["window_id"] != "")

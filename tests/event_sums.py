@@ -1,8 +1,9 @@
 """What a superposed event must add to a window, built in NumPy from the op's docstring."""
 
 import numpy as np
-from run_steps import assert_same
-from windows import RATE, picks_of
+
+from tests.run_steps import assert_same
+from tests.windows import RATE, picks_of
 
 LOW, HIGH, GAP_S, PICKS_S, LEAD_S = 0.2, 4.0, 2.0, 1.5, 1.0
 

@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 import tensorflow as tf
-from windows import SPEC, tensors
 
 from augment_ops.core.steps import BuiltStep, apply_steps, output_spec
 from schemas.validate import window_faults
+from tests.windows import SPEC, tensors
 
 SEED = 7
 

@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from builders import RATE, reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from pipelines.prepare import Record
 from pipelines.reference import Event, Pick
 from schemas.errors import UserError
 from schemas.window import WindowSpec
+from tests.builders import RATE, reference
 
 SPEC = WindowSpec(1600, RATE, picks=4, events=2)
 P_S, S_S = 20.0, 23.0

@@ -36,7 +36,6 @@ def test_drawn_values_are_pinned():
     assert log == pytest.approx(0.53012729, rel=1e-6)
     integers = draw.integer(seed(), "start", 0, 5999, shape=(4,))
     assert integers.numpy().tolist() == [2000, 1469, 348, 5797]
-    assert int(draw.choice(seed(), "component", tf.ones(100, bool))) == 0
 
 
 def test_each_part_of_the_seed_changes_it():
@@ -103,15 +102,6 @@ def test_integers_take_a_bound_for_each():
     high = tf.range(COUNT) % 7
     values = draw.integer(MANY, "x", 0, high, shape=(COUNT,)).numpy()
     assert (values <= high.numpy()).all() and set(values[high.numpy() == 6]) == set(range(7))
-
-
-def test_choice_takes_only_what_is_allowed_and_all_of_it_evenly():
-    allowed = tf.constant([False, True, False, True, True])
-    chosen = each_epoch(lambda seed: draw.choice(seed, "x", allowed), tf.int32)
-    indices, counts = np.unique(chosen, return_counts=True)
-    assert indices.tolist() == np.flatnonzero(allowed).tolist()
-    assert chisquare(counts).pvalue > 0.001
-    assert 0 <= int(draw.choice(MANY, "x", tf.zeros(5, bool))) < 5
 
 
 def test_a_graph_draws_the_same():

@@ -11,8 +11,8 @@ from pipelines.runner import augment
 from schemas.errors import UserError
 from schemas.validate import window_faults
 from schemas.window import P, WindowSpec
-from tests.builders import RATE, with_parts
-from tests.jobs import data_folder, job_recipe, shard_files, windows
+from tests.builders import RATE
+from tests.jobs import data_folder, job_recipe, shard_files, windows, with_parts
 
 SIZE = int(8 * RATE)
 

@@ -19,8 +19,8 @@ from pipelines.runner import augment
 from pipelines.validation import validate
 from schemas.errors import UserError
 from schemas.window import PHASES
-from tests.builders import RATE, listed, with_parts
-from tests.jobs import OFFLINE, data_folder, digests, job_recipe, rewrite_rows, windows
+from tests.builders import RATE, listed
+from tests.jobs import OFFLINE, data_folder, digests, job_recipe, rewrite_rows, windows, with_parts
 
 
 @pytest.fixture(scope="module")

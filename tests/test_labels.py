@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from windows import CASES, NAN, SPEC, START_NS, TWO, Quake, make, picks_of, tensors
 
 from augment_ops.core import labels
 from augment_ops.core.measure import event_snr_db, mean_product, peak, snr_slices
 from schemas.snr import snr_db
 from schemas.window import MOVING, P, S
+from tests.windows import CASES, NAN, SPEC, START_NS, TWO, Quake, make, picks_of, tensors
 
 
 def arrays(window):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from builders import phasenet_folder, phasenet_rows, published, recipe_of, sound_window
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schemas.metadata import tfds_features, tfmd_pbtxt, tfmd_schema, window_table
 from schemas.record import serialize
 from schemas.window import WINDOW_SPEC, WindowSpec
+from tests.builders import phasenet_folder, phasenet_rows, published, recipe_of, sound_window
 
 SPEC = WindowSpec(1600, 100.0, picks=4, events=2, draws=("gap/x", "y"), pairs=("clean_waveform",))
 

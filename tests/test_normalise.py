@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from windows import CASES, SPEC, Quake, make, windows
 
 from augment_ops.core.normalise import normalise
+from tests.windows import CASES, SPEC, Quake, make, windows
 
 
 def normalised(window, how):

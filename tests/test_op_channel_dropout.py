@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from run_steps import assert_runs_everywhere, assert_same, assert_sound, compiled, one_step, rows
 from scipy.stats import chisquare
-from windows import CASES, picks_of, windows
 
 from augment_ops.channel_dropout import ChannelDropout
+from tests.run_steps import (
+    assert_runs_everywhere,
+    assert_same,
+    assert_sound,
+    compiled,
+    one_step,
+    rows,
+)
+from tests.windows import CASES, picks_of, windows
 
 OPS = {most: one_step(ChannelDropout(most)) for most in (1, 2)}
 EPOCHS = 600

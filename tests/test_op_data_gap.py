@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from run_steps import (
+from scipy.stats import chisquare, kstest
+
+from augment_ops.data_gap import DataGap
+from tests.run_steps import (
     assert_runs_everywhere,
     assert_same,
     assert_sound,
@@ -12,10 +15,7 @@ from run_steps import (
     one_step,
     rows,
 )
-from scipy.stats import chisquare, kstest
-from windows import CASES, RATE, SHORT, SPEC, Quake, make, picks_of, windows
-
-from augment_ops.data_gap import DataGap
+from tests.windows import CASES, RATE, SHORT, SPEC, Quake, make, picks_of, windows
 
 WIDE = one_step(DataGap((1, 3), (2.0, 10.0)))
 APART = one_step(DataGap((1, 3), (2.0, 10.0), "one"))

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given
-from run_steps import (
+from scipy.stats import chisquare
+
+from augment_ops.core.steps import build, output_spec
+from augment_ops.random_shift import RandomShift
+from schemas.errors import UserError
+from schemas.window import UNKNOWN_TIME_NS, P
+from tests.run_steps import (
     assert_runs_everywhere,
     assert_same,
     assert_sound,
@@ -16,13 +22,7 @@ from run_steps import (
     one_step,
     rows,
 )
-from scipy.stats import chisquare
-from windows import CASES, NAN, RATE, SPEC, START_NS, TWO, Quake, make, picks_of, windows
-
-from augment_ops.core.steps import build, output_spec
-from augment_ops.random_shift import RandomShift
-from schemas.errors import UserError
-from schemas.window import UNKNOWN_TIME_NS, P
+from tests.windows import CASES, NAN, RATE, SPEC, START_NS, TWO, Quake, make, picks_of, windows
 
 LENGTH_S, MARGIN_S, AT_S, REACH_S = 10.0, 3.0, 4.0, 1.0
 SIZE = round(LENGTH_S * RATE)

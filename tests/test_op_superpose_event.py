@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
-from event_sums import GAP_S, HIGH, LEAD_S, LOW, PICKS_S, check, placed
 from hypothesis import given
 from hypothesis import strategies as st
-from run_steps import (
+from scipy.stats import kstest
+
+from augment_ops.superpose_event import SuperposeEvent
+from schemas.window import P, S, WindowSpec
+from tests.event_sums import GAP_S, HIGH, LEAD_S, LOW, PICKS_S, check, placed
+from tests.run_steps import (
     assert_runs_everywhere,
     assert_sound,
     changes,
@@ -13,11 +17,7 @@ from run_steps import (
     one_step,
     rows,
 )
-from scipy.stats import kstest
-from windows import CASES, LONG, NAN, RATE, SHORT, SPEC, TWO, Quake, make, picks_of, windows
-
-from augment_ops.superpose_event import SuperposeEvent
-from schemas.window import P, S, WindowSpec
+from tests.windows import CASES, LONG, NAN, RATE, SHORT, SPEC, TWO, Quake, make, picks_of, windows
 
 APART = one_step(SuperposeEvent((LOW, HIGH), GAP_S, False, PICKS_S, LEAD_S))
 DENSE = one_step(SuperposeEvent((LOW, HIGH), GAP_S, True, PICKS_S, LEAD_S))

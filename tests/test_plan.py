@@ -5,7 +5,6 @@ import math
 from dataclasses import replace
 
 import pytest
-from builders import inspected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from augment_ops.core.steps import build_steps
 from pipelines import plan
 from pipelines.reference import Event, Planned, stable_hash, unit_hash
 from schemas.recipe import parse_recipe
+from tests.builders import inspected
 
 SOURCE = {"name": "a", "format": "phasenet_npz"}
 

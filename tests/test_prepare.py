@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from builders import prepared, wave
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
@@ -10,6 +9,7 @@ from scipy import signal
 from pipelines.prepare import Record, bandpass, prepare
 from schemas.errors import UserError
 from schemas.recipe import Preparation
+from tests.builders import prepared, wave
 
 
 @pytest.mark.parametrize("zero_phase", [False, True])

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from builders import prepared, wave
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
 from pipelines.prepare import causal_taps, rate_ratio, resample
 from schemas.errors import UserError
+from tests.builders import prepared, wave
 
 RATIOS = [(1, 2), (2, 1), (5, 2), (4, 5), (2, 5)]
 

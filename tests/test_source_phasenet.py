@@ -5,10 +5,10 @@ from datetime import datetime, timezone
 
 import numpy as np
 import pytest
-from builders import listed, phasenet_folder, phasenet_rows, recipe_of, wave
 
 from pipelines.reference import Reference
 from pipelines.sources import load, phasenet_npz
+from tests.builders import listed, phasenet_folder, phasenet_rows, recipe_of, wave
 
 NAME = "NC_S0_2010010101000000.npz"
 ROW = {"fname": NAME, "itp": 2500, "its": 2800, "channels": "HHE_HHN_HHZ"}

@@ -6,11 +6,11 @@ import zipfile
 
 import numpy as np
 import pytest
-from builders import listed, phasenet_folder, phasenet_rows, recipe_of, wave, write_rows
 
 from pipelines.reference import Reference, Rejected
 from pipelines.sources import load
 from schemas.errors import UserError
+from tests.builders import listed, phasenet_folder, phasenet_rows, recipe_of, wave, write_rows
 
 NAME = "NC_S0_2010010101000000.npz"
 ROW = {"fname": NAME, "itp": 2500, "its": 2800, "channels": "HHE_HHN_HHZ"}

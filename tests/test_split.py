@@ -4,11 +4,11 @@ import math
 from dataclasses import replace
 
 import pytest
-from builders import reference
 
 from pipelines.inspection import assign_split
 from schemas.recipe import parse_recipe
 from schemas.window import SPLITS
+from tests.builders import reference
 
 
 def recipe_of(**more):

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from run_steps import SEED, assert_runs_everywhere, assert_same, compiled, eager, one_step, rows
 from scipy.stats import binomtest
-from windows import CASES, RATE, SPEC, Quake, make, tensors
 
 from augment_ops.channel_dropout import ChannelDropout
 from augment_ops.core.steps import (
@@ -20,6 +18,16 @@ from augment_ops.data_gap import DataGap
 from augment_ops.random_shift import RandomShift
 from schemas.errors import UserError
 from schemas.recipe import Step
+from tests.run_steps import (
+    SEED,
+    assert_runs_everywhere,
+    assert_same,
+    compiled,
+    eager,
+    one_step,
+    rows,
+)
+from tests.windows import CASES, RATE, SPEC, Quake, make, tensors
 
 SHIFT = {"random_shift": {"length_s": 20, "p_at_s": 5}}
 GAP = {"data_gap": {"name": "gap", "duration_s": [0.5, 2.0]}}

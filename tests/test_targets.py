@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from windows import CASES, NAN, RATE, SPEC, TWO, Quake, make, tensors, windows
 
 from augment_ops.core import labels
 from augment_ops.core.steps import build
@@ -15,6 +14,7 @@ from augment_ops.targets.phase_picks import PhasePicks
 from schemas.errors import UserError
 from schemas.recipe import Target
 from schemas.window import P, S
+from tests.windows import CASES, NAN, RATE, SPEC, TWO, Quake, make, tensors, windows
 
 TIME = np.arange(SPEC.samples)
 CURVES = {

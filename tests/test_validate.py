@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from builders import sound_window
 
 from schemas.validate import window_faults
 from schemas.window import FIELDS, WindowSpec
+from tests.builders import sound_window
 
 SPEC = WindowSpec(1600, 100.0, picks=4, events=2, draws=("op/x",), pairs=("clean_waveform",))
 P_AT = SPEC.samples // 2

@@ -5,7 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-from builders import (
+
+from pipelines.publish import stored_manifest, stored_recipe
+from pipelines.validation import validate
+from schemas.record import deserialize, serialize
+from schemas.tfrecord import read_records, write_record
+from tests.builders import (
     edit_manifest,
     listed,
     phasenet_folder,
@@ -14,11 +19,6 @@ from builders import (
     recipe_of,
     shard_path,
 )
-
-from pipelines.publish import stored_manifest, stored_recipe
-from pipelines.validation import validate
-from schemas.record import deserialize, serialize
-from schemas.tfrecord import read_records, write_record
 
 
 def by_event(item):

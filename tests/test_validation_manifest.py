@@ -4,10 +4,10 @@ import json
 import shutil
 
 import pytest
-from builders import edit_manifest, phasenet_folder, phasenet_rows, published, recipe_of
 
 from pipelines.validation import validate
 from schemas.errors import UserError
+from tests.builders import edit_manifest, phasenet_folder, phasenet_rows, published, recipe_of
 
 
 @pytest.fixture(scope="module")

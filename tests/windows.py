@@ -16,7 +16,7 @@ from schemas.window import PHASES, WINDOW_SPEC, WindowSpec
 RATE = 20.0
 SPEC = WindowSpec(samples=800, sampling_rate_hz=RATE, picks=6, events=3)
 # Shorter than the slices that SNR is measured in.
-SHORT = WindowSpec(samples=160, sampling_rate_hz=RATE, picks=4, events=2)
+SHORT = WindowSpec(samples=100, sampling_rate_hz=RATE, picks=4, events=2)
 LONG = WindowSpec(samples=1100, sampling_rate_hz=RATE, picks=6, events=3)
 NAN = math.nan
 START_NS = 1_200_000_000_000_000_000

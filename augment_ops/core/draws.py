@@ -56,9 +56,3 @@ def integer(
     span = tf.cast(high - low + 1, tf.float64)
     drawn = low + tf.minimum(tf.cast(unit * span, tf.int64), high - low)
     return tf.cast(drawn, tf.int32)
-
-
-def choice(seed: Seed, name: str, allowed: tf.Tensor) -> tf.Tensor:
-    """Draw one int32 index among those allowed, bool [N]; any index if none is."""
-    keys = tf.random.stateless_uniform(tf.shape(allowed), fold(seed, name), alg="philox")
-    return tf.argmax(tf.where(allowed, keys, -1.0), output_type=tf.int32)
