@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,26 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("SEISMILL_REAL_DATA is not set")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory):
+    """Run the demo with every connection but to this machine refused; return its folder."""
+    from pipelines.cli import main
+
+    folder = tmp_path_factory.mktemp("demo") / "seismill-demo"
+    connect = socket.socket.connect
+
+    def only_here(self, address):
+        if isinstance(address, tuple) and address[0] not in ("localhost", "127.0.0.1", "::1"):
+            raise AssertionError(f"the demo asked {address} for something")
+        return connect(self, address)
+
+    def no_names(host, *args, **kwargs):
+        raise AssertionError(f"the demo looked {host} up")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", only_here)
+        patch.setattr(socket, "getaddrinfo", no_names)
+        assert main(["demo", "--output", str(folder)]) == 0
+    return folder
