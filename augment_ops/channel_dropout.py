@@ -29,6 +29,11 @@ class ChannelDropout:
 
     draws = ("channels", "mask")
 
+    @classmethod
+    def at_magnitude(cls, magnitude: float) -> ChannelDropout:
+        """Return one that drops a component, or up to two."""
+        return cls(max_channels=1 if magnitude < 0.5 else 2)
+
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Drop from one window; draws ``channels`` and ``mask`` (E 1 + N 2 + Z 4)."""
         live = labels.live(window)

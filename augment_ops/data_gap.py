@@ -34,6 +34,11 @@ class DataGap:
 
     draws = ("gaps", "gap_samples")
 
+    @classmethod
+    def at_magnitude(cls, magnitude: float) -> DataGap:
+        """Return longer and more gaps with more magnitude."""
+        return cls(gaps=(1, 1 + round(3 * magnitude)), duration_s=(0.1, 0.1 + 5.0 * magnitude))
+
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Cut gaps into one window; draws ``gaps`` and ``gap_samples``, which it emptied."""
         most = self.gaps[1]

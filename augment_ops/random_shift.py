@@ -42,6 +42,11 @@ class RandomShift:
 
     draws = ("samples",)
 
+    @classmethod
+    def at_magnitude(cls, magnitude: float) -> RandomShift:
+        """Return a shift of up to a third of the window about its place."""
+        return cls(mode="limited", max_shift_s=10.0 * magnitude)
+
     def __post_init__(self) -> None:
         """Refuse places for P that are not inside the training window."""
         if self.p_at_s is not None and self.p_at_s >= self.length_s:

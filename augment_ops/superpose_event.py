@@ -50,6 +50,11 @@ class SuperposeEvent:
     needs = {"event": 1}
     kinds = ("event",)
 
+    @classmethod
+    def at_magnitude(cls, magnitude: float) -> SuperposeEvent:
+        """Return a partner of one amplitude: a hundredth of the window's, up to twice it."""
+        return cls(amplitude_ratio=(0.01 * 200.0**magnitude,) * 2)
+
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Place ``window["event"]`` in one window; draws as `draws` names them."""
         partner = {name: value[0] for name, value in window["event"].items()}

@@ -52,6 +52,11 @@ class SuperposeNoise:
     needs = {"noise": 1}
     kinds = ("event",)
 
+    @classmethod
+    def at_magnitude(cls, magnitude: float) -> SuperposeNoise:
+        """Return one SNR: 20 dB at the weakest, 2 dB at the strongest."""
+        return cls(snr_db=(20.0 - 18.0 * magnitude,) * 2)
+
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Mix one window with ``window["noise"]``; draws ``snr_db`` and ``gain``."""
         target_db = draw.uniform(seed, "snr_db", *self.snr_db)

@@ -10,7 +10,14 @@ from functools import cached_property, lru_cache
 import numpy as np
 import tensorflow as tf
 
-from augment_ops.core.steps import BuiltStep, apply_steps, build_steps, output_spec
+from augment_ops.core.steps import (
+    BuiltStep,
+    apply_steps,
+    build_steps,
+    leaves,
+    output_spec,
+    with_pairs,
+)
 from schemas.recipe import Recipe, parse_recipe
 from schemas.window import WINDOW_SPEC, WindowSpec
 
@@ -68,7 +75,7 @@ class Augmenter:
                 role: self._stack_partners([p.get(step.name, ()) for p in partners], number)
                 for role, number in step.needs.items()
             }
-            for step in steps
+            for step in leaves(steps)
             if step.needs
         }
         run = self._augmented if augmented else self._cropped
@@ -93,12 +100,13 @@ class Augmenter:
         def one(pair):
             window, partners = pair
             rate = spec.sampling_rate_hz
-            return undrawn | apply_steps(steps, window, partners, recipe.seed, 0, rate)
+            made = apply_steps(steps, window, partners, recipe.seed, 0, rate)
+            return undrawn | with_pairs(made, spec.pairs)
 
         base = _signature(recipe.spec)
         attached = {
             step.name: {role: _signature(recipe.spec, number) for role, number in needs.items()}
-            for step in steps
+            for step in leaves(steps)
             if (needs := step.needs)
         }
 

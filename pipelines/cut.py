@@ -86,6 +86,8 @@ def _place_events(
         window["event_magnitude"][slot] = event.magnitude
         window["event_depth_km"][slot] = event.depth_km
         window["event_distance_km"][slot] = event.distance_km
+        window["event_back_azimuth_deg"][slot] = event.back_azimuth_deg
+        window["event_weight"][slot] = 1.0
         window["event_p_sample"][slot] = sample(onsets["P"])
         window["event_s_sample"][slot] = sample(onsets["S"])
         window["event_coda_end_sample"][slot] = sample(coda)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from augment_ops.core.steps import op_class, op_names
+from augment_ops.core.registry import op_class, op_names
 from augment_ops.core.targets import target_class, target_names
 from pipelines.sources import formats, source_module
 from schemas.metadata import window_table

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from augment_ops.core import draws as draw
 from augment_ops.core.labels import Window, live
-from augment_ops.core.steps import BuiltStep
+from augment_ops.core.steps import BuiltStep, leaves
 from schemas.record import parser
 from schemas.window import WINDOW_SPEC, WindowSpec
 
@@ -27,7 +27,7 @@ def load_pools(
 
     The job shuffled that order, so the first are a fair sample, and the same on every machine.
     """
-    roles = {role for step in steps for role in step.needs}
+    roles = {role for step in leaves(steps) for role in step.needs}
     shards = [s for s in manifest["shards"] if s["split"] == _PARTNER_SPLIT]
     return {role: _load_pool(folder, shards, spec, role) for role in sorted(roles)}
 
@@ -46,7 +46,7 @@ def attach(
 ) -> dict[str, dict[str, Window]]:
     """Return each step's partners for one window, as `apply_steps` takes them."""
     partners: dict[str, dict[str, Window]] = {}
-    for step in steps:
+    for step in leaves(steps):
         for role, number in step.needs.items():
             seed = draw.step_seed(run_seed, window["window_id"], f"{step.name}/partner", epoch)
             match = getattr(step.op, "match", ())

@@ -8,7 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from augment_ops.core.steps import BuiltStep, build_steps
+from augment_ops.core.steps import BuiltStep, build_steps, leaves
 from pipelines import plan
 from pipelines.reference import Inspected, Planned, stable_hash
 from schemas.recipe import Recipe
@@ -31,7 +31,7 @@ class PairPartners(beam.PTransform):
     def expand(self, pair: tuple[Any, Any]) -> Any:
         """Meet in the pools, then bring each copy's partners together again."""
         copies, inspected = pair
-        steps = build_steps(self.recipe.offline, "offline")
+        steps = tuple(leaves(build_steps(self.recipe.offline, "offline")))
         if not any(step.needs for step in steps):
             return copies
         members = inspected | "Members" >> beam.FlatMap(_member, self.recipe, steps, self.counts)

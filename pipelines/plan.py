@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from augment_ops.core.steps import BuiltStep
+from augment_ops.core.steps import BuiltStep, leaves
 from pipelines.reference import Inspected, Planned, Reference, stable_hash, unit_hash
 from schemas.recipe import Recipe
 
@@ -54,7 +54,7 @@ def pool_count(members: int) -> int:
 
 def requests_of(planned: Planned, steps: tuple[BuiltStep, ...]) -> Iterator[tuple[str, str, int]]:
     """Yield (step, role, number) for each partner that a window's steps want."""
-    for step in steps:
+    for step in leaves(steps):
         if planned.inspected.reference.kind in getattr(step.op, "kinds", ("event",)):
             for role, number in step.needs.items():
                 yield step.name, role, number

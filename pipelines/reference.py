@@ -35,6 +35,7 @@ class Event:
     magnitude: float = nan
     depth_km: float = nan
     distance_km: float = nan
+    back_azimuth_deg: float = nan
     coda_end_s: float = nan
 
 

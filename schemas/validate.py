@@ -70,6 +70,8 @@ def _identity(window: Window, spec: WindowSpec) -> Iterator[str]:
 def _samples(window: Window, spec: WindowSpec) -> Iterator[str]:
     valid = np.asarray(window["valid"])
     for name in ("waveform", *spec.pairs):
+        if np.asarray(window[name]).dtype == bool:
+            continue
         wave = np.asarray(window[name])
         if not np.isfinite(wave).all():
             yield f"{name}: {np.sum(~np.isfinite(wave))} samples are not finite"

@@ -71,6 +71,8 @@ WINDOW_SPEC: tuple[Field, ...] = (
     Field("event_magnitude", "float32", "M", "", "magnitude", _NAN),
     Field("event_depth_km", "float32", "M", "km", "depth of the source", _NAN),
     Field("event_distance_km", "float32", "M", "km", "distance to the epicentre", _NAN),
+    Field("event_back_azimuth_deg", "float32", "M", "deg", "from the station, N over E", _NAN),
+    Field("event_weight", "float32", "M", "", "share of its labels, 1 unless mixed up", _NAN),
     Field("event_p_sample", "float32", "M", "samples", "P onset, may lie outside", _NAN, True),
     Field("event_s_sample", "float32", "M", "samples", "S onset, may lie outside", _NAN, True),
     Field(
@@ -84,6 +86,13 @@ MOVING = tuple(field.name for field in WINDOW_SPEC if field.moves)
 SLOTS = {
     letter: tuple(field.name for field in WINDOW_SPEC if field.dims == letter) for letter in "KM"
 }
+# Further targets of the waveform's shape that an op may keep: what it was before the op.
+PAIRS: tuple[Field, ...] = (
+    Field("clean_waveform", "float32", "TC", "recorded units", "without the added noise", 0.0),
+    Field("unclipped_waveform", "float32", "TC", "recorded units", "before it was clipped", 0.0),
+    Field("clipped", "bool", "TC", "", "true where samples were clipped", False),
+)
+PAIR_FIELDS = {field.name: field for field in PAIRS}
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class WindowSpec:
         picks: K, pick slots.
         events: M, event slots.
         draws: names such as ``superpose_noise/snr_db``, float32 scalars, NaN if not applied.
-        pairs: names of further [T, 3] float32 targets, such as ``clean_waveform``.
+        pairs: names of `PAIRS` that are held, such as ``clean_waveform``.
     """
 
     samples: int
@@ -110,7 +119,7 @@ class WindowSpec:
     def fields(self) -> tuple[Field, ...]:
         """All fields of a record, in their order on disk."""
         draws = (Field(n, "float32", "", "", "drawn value", _NAN) for n in self.draws)
-        pairs = (Field(n, "float32", "TC", "recorded units", "target", 0.0) for n in self.pairs)
+        pairs = (PAIR_FIELDS[name] for name in self.pairs)
         return (*WINDOW_SPEC, *draws, *pairs)
 
     def shape(self, field: Field) -> tuple[int, ...]:

@@ -1,7 +1,5 @@
 """Steps run eagerly, in `tf.function` and in `tf.data`, and what holds of any of them."""
 
-from functools import cache
-
 import numpy as np
 import tensorflow as tf
 
@@ -10,6 +8,7 @@ from schemas.validate import window_faults
 from tests.windows import SPEC, tensors
 
 SEED = 7
+_TRACED = {}
 
 
 def one_step(op, name="step", probability=1.0):
@@ -35,9 +34,15 @@ def eager(steps, window, partner=None, epoch=0, spec=SPEC):
     return _numpy(apply_steps(steps, tensors(window), _attached(steps, partner), SEED, epoch, rate))
 
 
-@cache
 def _compiled(steps, spec, partner_shape):
     """Return one traced function of a window, its partner and a number of epochs."""
+    key = (repr(steps), spec, partner_shape)
+    if key not in _TRACED:
+        _TRACED[key] = _traced(steps, spec)
+    return _TRACED[key]
+
+
+def _traced(steps, spec):
     out = output_spec(spec, steps)
     signature = {f.name: tf.TensorSpec(out.shape(f), f.dtype) for f in out.fields}
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 from hypothesis import given
 from scipy.stats import chisquare
 
-from augment_ops.core.steps import build, output_spec
+from augment_ops.core.registry import build
+from augment_ops.core.steps import output_spec
 from augment_ops.random_shift import RandomShift
 from schemas.errors import UserError
 from schemas.window import UNKNOWN_TIME_NS, P

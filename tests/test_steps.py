@@ -1,19 +1,16 @@
 """Steps: built from a recipe's words, run one after another, drawing by their names."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import binomtest
 
+import augment_ops
 from augment_ops.channel_dropout import ChannelDropout
-from augment_ops.core.steps import (
-    BuiltStep,
-    apply_steps,
-    build_steps,
-    op_class,
-    op_names,
-    output_spec,
-)
+from augment_ops.core.registry import op_class, op_names
+from augment_ops.core.steps import BuiltStep, apply_steps, build_steps, output_spec
 from augment_ops.data_gap import DataGap
 from augment_ops.random_shift import RandomShift
 from schemas.errors import UserError
@@ -61,8 +58,9 @@ def test_a_recipe_becomes_steps():
 
 
 def test_every_op_is_found_by_its_file():
-    expected = "channel_dropout data_gap random_shift superpose_event superpose_noise"
-    assert op_names() == tuple(expected.split())
+    folder = Path(augment_ops.__file__).parent
+    assert op_names() == tuple(sorted(p.stem for p in folder.glob("*.py") if p.stem[0] != "_"))
+    assert {"random_shift", "superpose_noise"} <= set(op_names())
     for name in op_names():
         assert op_class(name).__name__.lower() == name.replace("_", "")
 
@@ -71,7 +69,7 @@ def test_every_op_is_found_by_its_file():
     "step, message",
     [
         ("random_shifd", "online.random_shifd: unknown op 'random_shifd'.*mean 'random_shift'"),
-        ({"core": {}}, "unknown op 'core'; known: channel_dropout"),
+        ({"core": {}}, "unknown op 'core'; known: "),
         ({"data_gap": {"duration": 1}}, "unknown key 'duration'; did you mean 'duration_s'"),
         ({"data_gap": {"gaps": [3, 2]}}, "gaps: got .*low <= high"),
         ({"data_gap": {"name": "dig", "components": "two"}}, "online.dig: components: got 'two'"),

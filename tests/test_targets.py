@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment_ops.core import labels
-from augment_ops.core.steps import build
+from augment_ops.core.registry import build
 from augment_ops.core.targets import build_targets, target_names
 from augment_ops.targets.detection import Detection
 from augment_ops.targets.phase_picks import PhasePicks

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from schemas.window import COMPONENTS, FIELDS, MOVING, SLOTS, UNKNOWN_TIME_NS
+from schemas.window import COMPONENTS, FIELDS, MOVING, PAIRS, SLOTS, UNKNOWN_TIME_NS
 
 Window = dict[str, tf.Tensor]
 NAN = float("nan")
@@ -23,6 +23,16 @@ def rate_hz(window: Window) -> tf.Tensor:
     return window["sampling_rate_hz"]
 
 
+def waves(window: Window) -> dict[str, tf.Tensor]:
+    """Return the waveform and the pairs kept beside it, all float32 [T, 3].
+
+    What happens to the ground or the sensor (a flip, a rotation, a gain, a stretch) happens to
+    all of them; what corrupts a recording (noise, gaps, clipping) happens to the waveform alone.
+    """
+    names = ("waveform", *(field.name for field in PAIRS if field.dtype == "float32"))
+    return {name: window[name] for name in names if name in window}
+
+
 def is_pick(window: Window, phase: int | None = None) -> tf.Tensor:
     """Return bool [K]: which slots hold a pick, of one phase if it is given."""
     held = tf.math.is_finite(window["pick_sample"])
@@ -32,6 +42,17 @@ def is_pick(window: Window, phase: int | None = None) -> tf.Tensor:
 def live(window: Window) -> tf.Tensor:
     """Return bool [3]: which components have any recorded sample."""
     return tf.reduce_any(window["valid"], axis=0)
+
+
+def event_weight(window: Window) -> tf.Tensor:
+    """Return the share that each event has in its labels, float32 [M]; 1 unless it was mixed."""
+    weight = window["event_weight"]
+    return tf.where(tf.math.is_finite(weight), weight, 1.0)
+
+
+def pick_weight(window: Window) -> tf.Tensor:
+    """Return the `event_weight` of each pick's event, float32 [K]."""
+    return tf.gather(event_weight(window), tf.maximum(window["pick_event"], 0))
 
 
 def move(window: Window, where: Callable[[tf.Tensor], tf.Tensor]) -> Window:

@@ -3,73 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import pkgutil
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import tensorflow as tf
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-import augment_ops
 from augment_ops.core import draws as draw
+from augment_ops.core.groups import GROUPS
 from augment_ops.core.labels import NAN, Window
 from augment_ops.core.measure import event_snr_db
-from schemas.errors import UserError, explain, nearest
+from augment_ops.core.registry import build, op_class
+from schemas.errors import UserError
 from schemas.recipe import Step
-from schemas.window import WindowSpec
+from schemas.window import PAIR_FIELDS, WindowSpec
 
-
-@lru_cache(maxsize=1)
-def op_names() -> tuple[str, ...]:
-    """Return the known ops: the module names in `augment_ops`."""
-    modules = pkgutil.iter_modules(augment_ops.__path__)
-    return tuple(sorted(module.name for module in modules if not module.ispkg))
-
-
-def op_class(name: str, where: str = "op") -> type:
-    """Return the dataclass of an op.
-
-    Raises:
-        UserError: there is no such op.
-    """
-    if name not in op_names():
-        raise UserError(f"{where}: unknown op {name!r}; {nearest(name, op_names())}")
-    return load_class(f"augment_ops.{name}", name)
-
-
-def load_class(module: str, name: str) -> type:
-    """Return ``SuperposeNoise`` of the module ``superpose_noise``."""
-    camel = "".join(part.capitalize() for part in name.split("_"))
-    return getattr(importlib.import_module(module), camel)
-
-
-def build(cls: type, parameters: dict[str, Any], where: str) -> Any:
-    """Make an op from a recipe's parameters, strictly.
-
-    Raises:
-        UserError: an unknown parameter, or a value out of its range.
-    """
-    cls.__pydantic_config__ = ConfigDict(extra="forbid")
-    try:
-        return TypeAdapter(cls).validate_python(parameters)
-    except ValidationError as error:
-        raise explain(error, where, cls) from None
+Partners = dict[str, dict[str, Window]]
 
 
 @dataclass(frozen=True)
 class BuiltStep:
-    """An op with its name in the recipe and its probability."""
+    """An op with its name in the recipe and its probability; a group holds further steps."""
 
     name: str
     op: Any
     probability: float = 1.0
+    inner: tuple[BuiltStep, ...] = ()
+
+    @property
+    def own_draws(self) -> tuple[str, ...]:
+        """The names of the fields that its own drawn values are recorded in."""
+        return tuple(f"{self.name}/{value}" for value in self.op.draws)
 
     @property
     def draws(self) -> tuple[str, ...]:
-        """The names of the fields that its drawn values are recorded in."""
-        return tuple(f"{self.name}/{value}" for value in self.op.draws)
+        """`own_draws`, and those of the steps that it holds."""
+        return self.own_draws + tuple(name for step in self.inner for name in step.draws)
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """The further targets that it, or a step that it holds, keeps in the window."""
+        own = tuple(getattr(self.op, "pairs", ()))
+        return own + tuple(name for step in self.inner for name in step.pairs)
 
     @property
     def needs(self) -> dict[str, int]:
@@ -82,39 +57,64 @@ class BuiltStep:
         return hasattr(self.op, "output_samples")
 
 
+def leaves(steps: tuple[BuiltStep, ...]) -> Iterator[BuiltStep]:
+    """Yield the steps that are ops, those inside groups too."""
+    for step in steps:
+        if step.inner:
+            yield from leaves(step.inner)
+        else:
+            yield step
+
+
 def build_steps(steps: tuple[Step, ...], where: str) -> tuple[BuiltStep, ...]:
     """Make a recipe's steps.
 
     Raises:
-        UserError: an unknown op or parameter, or a cropping step that may not run.
+        UserError: an unknown op or parameter, two steps of one name, or a cropping step that
+            may not run.
     """
-    built = []
-    for step in steps:
-        place = f"{where}.{step.name}"
-        op = build(op_class(step.op, place), step.parameters, place)
-        built.append(BuiltStep(step.name, op, step.probability))
-        if built[-1].crops and step.probability != 1.0:
+    built = tuple(_build_step(step, where) for step in steps)
+    names = [leaf.name for leaf in leaves(built)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{where}: two steps share the name {twice[0]!r}; give one a `name`")
+    return built
+
+
+def _build_step(step: Step, where: str) -> BuiltStep:
+    place = f"{where}.{step.name}"
+    group = GROUPS.get(step.op)
+    op = build(group or op_class(step.op, place), step.parameters, place)
+    inner = tuple(_build_step(held, place) for held in op.held(step.name)) if group else ()
+    built = BuiltStep(step.name, op, step.probability, inner)
+    if built.crops and step.probability != 1.0:
+        raise UserError(
+            f"{place}: probability: got {step.probability}, expected 1: "
+            f"the step sets the window's length"
+        )
+    for held in inner:
+        if held.crops:
             raise UserError(
-                f"{place}: probability: got {step.probability}, expected 1: "
-                f"the step sets the window's length"
+                f"{place}: {held.name} sets the window's length, so it must stand alone"
             )
-    return tuple(built)
+    return built
 
 
 def output_spec(spec: WindowSpec, steps: tuple[BuiltStep, ...]) -> WindowSpec:
     """Return the spec of what the steps make of windows of `spec`."""
-    samples, draws = spec.samples, list(spec.draws)
+    samples, draws, pairs = spec.samples, list(spec.draws), list(spec.pairs)
     for step in steps:
         if step.crops:
             samples = step.op.output_samples(samples, spec.sampling_rate_hz)
         draws += step.draws
-    return dataclasses.replace(spec, samples=samples, draws=tuple(draws))
+        pairs += [name for name in step.pairs if name not in pairs]
+    return dataclasses.replace(spec, samples=samples, draws=tuple(draws), pairs=tuple(pairs))
 
 
 def apply_steps(
     steps: tuple[BuiltStep, ...],
     window: Window,
-    partners: dict[str, dict[str, Window]],
+    partners: Partners,
     run_seed: int,
     epoch: tf.Tensor | int,
     sampling_rate_hz: float,
@@ -134,27 +134,71 @@ def apply_steps(
     """
     recorded = {name: value for name, value in window.items() if "/" in name}
     window = {name: value for name, value in window.items() if "/" not in name}
+    run = _Run(partners, run_seed, epoch, sampling_rate_hz)
     for step in steps:
-        # A constant here, so that ops can turn seconds into static lengths.
-        window["sampling_rate_hz"] = tf.constant(sampling_rate_hz, tf.float32)
-        seed = draw.step_seed(run_seed, window["window_id"], step.name, epoch)
-        window, drawn = _apply(step, window, partners.get(step.name, {}), seed)
+        window, drawn = run.step(step, window)
         recorded |= drawn
     window["event_snr_db"] = event_snr_db(window)
     return {**window, **recorded}
 
 
-def _apply(
-    step: BuiltStep, window: Window, partners: dict[str, Window], seed: tf.Tensor
-) -> tuple[Window, Window]:
-    def run() -> tuple[Window, Window]:
-        out = step.op({**window, **partners}, seed)
-        drawn = {f"{step.name}/{v}": tf.cast(out[v], tf.float32) for v in step.op.draws}
-        return {name: out[name] for name in window}, drawn
+@dataclass(frozen=True)
+class _Run:
+    """What all steps of one window share."""
 
-    def skip() -> tuple[Window, Window]:
-        return dict(window), {name: tf.constant(NAN) for name in step.draws}
+    partners: Partners
+    run_seed: int
+    epoch: tf.Tensor | int
+    sampling_rate_hz: float
 
-    if step.probability >= 1.0:
-        return run()
-    return tf.cond(draw.uniform(seed, "probability") < step.probability, run, skip)
+    def step(
+        self, step: BuiltStep, window: Window, chosen: tf.Tensor | None = None
+    ) -> tuple[Window, Window]:
+        """Run one step if its probability, and the group that holds it, have it so.
+
+        Returns:
+            The window, and the drawn values by their names, NaN where the step did not run.
+        """
+        # A constant here, so that ops can turn seconds into static lengths.
+        window = {**window, "sampling_rate_hz": tf.constant(self.sampling_rate_hz, tf.float32)}
+        seed = draw.step_seed(self.run_seed, window["window_id"], step.name, self.epoch)
+
+        def skip() -> tuple[Window, Window]:
+            return with_pairs(window, step.pairs), {n: tf.constant(NAN) for n in step.draws}
+
+        def run() -> tuple[Window, Window]:
+            return (self._group if step.inner else self._op)(step, window, seed)
+
+        if step.probability < 1.0:
+            lucky = draw.uniform(seed, "probability") < step.probability
+            chosen = lucky if chosen is None else chosen & lucky
+        return run() if chosen is None else tf.cond(chosen, run, skip)
+
+    def _op(self, step: BuiltStep, window: Window, seed: draw.Seed) -> tuple[Window, Window]:
+        held = with_pairs(window, step.pairs)
+        out = step.op({**held, **self.partners.get(step.name, {})}, seed)
+        return {name: out[name] for name in held}, _recorded(step, out)
+
+    def _group(self, step: BuiltStep, window: Window, seed: draw.Seed) -> tuple[Window, Window]:
+        chosen, out = step.op.choose(seed, len(step.inner))
+        drawn = _recorded(step, out)
+        window = with_pairs(window, step.pairs)
+        for number, held in enumerate(step.inner):
+            window, more = self.step(held, window, chosen[number])
+            drawn |= more
+        return window, drawn
+
+
+def _recorded(step: BuiltStep, out: Window) -> Window:
+    return {f"{step.name}/{value}": tf.cast(out[value], tf.float32) for value in step.op.draws}
+
+
+def with_pairs(window: Window, pairs: tuple[str, ...]) -> Window:
+    """Return the window with pairs that it lacks: the waveform as it is, nothing marked."""
+    lacking = {}
+    for name in pairs:
+        if name not in window:
+            wave = window["waveform"]
+            kept = PAIR_FIELDS[name].dtype == "float32"
+            lacking[name] = wave if kept else tf.zeros(wave.shape, tf.bool)
+    return {**window, **lacking}

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import augment_ops.targets
-from augment_ops.core.steps import build, load_class
+from augment_ops.core.registry import build, load_class
 from schemas.errors import UserError, nearest
 from schemas.recipe import Target
 

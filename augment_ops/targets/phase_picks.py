@@ -17,8 +17,9 @@ from schemas.window import P, S
 class PhasePicks:
     """P, S and noise at each sample, each within [0, 1], their sum 1.
 
-    Picks of one phase join by their maximum, so that close events do not add up. Where P and S
-    together exceed 1 they are scaled to it. A pick outside the window leaves no tail in it.
+    Picks of one phase join by their maximum, so that close events do not add up; those of events
+    that were mixed up add to them by their weight. Where P and S together exceed 1 they are
+    scaled to it. A pick outside the window leaves no tail in it.
 
     Args:
         shape: the curve about a pick.
@@ -37,10 +38,13 @@ class PhasePicks:
         distance = tf.abs(time - window["pick_sample"][None, :]) / width
         curves = self._curve(distance)
         inside = (window["pick_sample"] >= 0.0) & (window["pick_sample"] <= time[-1])
-        columns = [
-            tf.reduce_max(tf.where(inside & labels.is_pick(window, phase), curves, 0.0), axis=-1)
-            for phase in (P, S)
-        ]
+        weight = labels.pick_weight(window)
+        columns = []
+        for phase in (P, S):
+            held = tf.where(inside & labels.is_pick(window, phase), curves, 0.0)
+            whole = tf.reduce_max(tf.where(weight < 1.0, 0.0, held), axis=-1)
+            mixed = tf.reduce_sum(tf.where(weight < 1.0, weight * held, 0.0), axis=-1)
+            columns.append(tf.minimum(whole + mixed, 1.0))
         phases = tf.stack(columns, axis=-1)
         total = tf.reduce_sum(phases, axis=-1, keepdims=True)
         phases = phases / tf.maximum(total, 1.0)

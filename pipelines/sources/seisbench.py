@@ -122,6 +122,7 @@ def _event(listing: Listing, row: dict, arrivals: list, common: dict[str, Any]) 
         magnitude=number(row, "source_magnitude"),
         depth_km=number(row, "source_depth_km"),
         distance_km=number(row, "path_ep_distance_km"),
+        back_azimuth_deg=number(row, "path_back_azimuth_deg"),
         coda_end_s=number(row, "trace_coda_end_sample") / rate,
     )
     at = picks[0].time_s - listing.window.p_at_s

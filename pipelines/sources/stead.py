@@ -90,6 +90,7 @@ def _event(listing: Listing, row: dict, picks: list[Pick], common: dict) -> Refe
         magnitude=number(row, "source_magnitude"),
         depth_km=number(row, "source_depth_km"),
         distance_km=number(row, "source_distance_km"),
+        back_azimuth_deg=number(row, "back_azimuth_deg"),
         coda_end_s=number(row, "coda_end_sample") / _RATE_HZ,
     )
     at = picks[0].time_s - listing.window.p_at_s
