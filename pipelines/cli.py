@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     feed.set_defaults(run=_feed)
 
     ops = commands.add_parser("ops", help="the ops and targets with their parameters and units")
+    ops.add_argument("--gallery", metavar="DIR", help="draw each op on a seismogram, into DIR")
     ops.set_defaults(run=_ops)
 
     schema = commands.add_parser("schema", help="print a schema as JSON")
@@ -158,6 +159,10 @@ def _feed(args: argparse.Namespace, _: list[str]) -> int:
 
 
 def _ops(args: argparse.Namespace, _: list[str]) -> int:
+    if args.gallery:
+        from pipelines.gallery import print_gallery
+
+        return print_gallery(args.gallery)
     from pipelines.describe import print_ops
 
     return print_ops()

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from augment_ops.core.groups import GROUPS
 from augment_ops.core.registry import op_class, op_names
 from augment_ops.core.targets import target_class, target_names
 from pipelines.sources import formats, source_module
@@ -16,7 +17,8 @@ from schemas.recipe import Recipe, WindowSize
 from schemas.window import WindowSpec
 
 
-def _summary(cls: type) -> str:
+def summary(cls: type) -> str:
+    """Return the first line of a class's docstring."""
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 
 
@@ -26,22 +28,29 @@ def print_ops() -> int:
     from rich.table import Table
 
     console = Console()
-    for title, names, find in (
-        ("Ops", op_names(), op_class),
-        ("Targets", target_names(), target_class),
-    ):
+    groups = {name: GROUPS[name] for name in sorted(GROUPS)}
+    for title, classes in (("Ops", _ops()), ("Groups", groups), ("Targets", _targets())):
         table = Table(title=title, title_justify="left", show_lines=True)
         for column in ("name", "parameters", "draws", "what it does"):
             table.add_column(column, overflow="fold")
-        for name in names:
-            cls = find(name)
+        for name, cls in classes.items():
             given = "\n".join(f"{f.name}: {_shown(f.default)}" for f in dataclasses.fields(cls))
-            table.add_row(name, given, "\n".join(getattr(cls, "draws", ())), _summary(cls))
+            table.add_row(name, given, "\n".join(getattr(cls, "draws", ())), summary(cls))
         console.print(table)
     return 0
 
 
+def _ops() -> dict[str, type]:
+    return {name: op_class(name) for name in op_names()}
+
+
+def _targets() -> dict[str, type]:
+    return {name: target_class(name) for name in target_names()}
+
+
 def _shown(value: Any) -> str:
+    if value is dataclasses.MISSING:
+        return "required"
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
@@ -56,8 +65,8 @@ def recipe_schema() -> dict[str, Any]:
     schema = Recipe.model_json_schema()
     defs = schema["$defs"]
     defs["Source"] = {"anyOf": [_source_schema(name, defs["Source"]) for name in formats()]}
-    defs["Step"] = _step_schema({name: op_class(name) for name in op_names()})
-    defs["Target"] = _step_schema({name: target_class(name) for name in target_names()})
+    defs["Step"] = _step_schema({**_ops(), **GROUPS})
+    defs["Target"] = _step_schema(_targets())
     return schema
 
 
@@ -83,11 +92,13 @@ def _step_schema(classes: dict[str, type]) -> dict[str, Any]:
     }
     properties = {}
     for name, cls in classes.items():
-        parameters = TypeAdapter(cls).json_schema()
+        # A group's own steps refer to the definition that this makes.
+        parameters = TypeAdapter(cls).json_schema(ref_template="#/$defs/{model}")
         properties[name] = {
             "type": ["object", "null"],
-            "description": _summary(cls),
+            "description": summary(cls),
             "properties": {**parameters.get("properties", {}), **own},
+            "required": parameters.get("required", []),
             "additionalProperties": False,
         }
     mapping = {

@@ -42,11 +42,11 @@ def draw(folder: str, path: str, rows: int = 3) -> None:
     for row, (reference, recorded, record) in zip(axes, pairs):
         stored = _numpy(maker.parse(record))
         fed = _numpy(maker.window(record, tf.constant(1, tf.int64)))
-        _panel(row[0], recorded, recipe, f"recorded: {reference.trace}")
-        _panel(row[1], stored, recipe, _drawn(stored, maker.stored.draws))
+        draw_window(row[0], recorded, recipe, f"recorded: {reference.trace}")
+        draw_window(row[1], stored, recipe, _drawn(stored, maker.stored.draws))
         tensors = {name: tf.constant(value) for name, value in fed.items()}
         fed["waveform"] = normalise(tensors, recipe.normalise).numpy()
-        _panel(row[2], fed, recipe, "fed: shifted, normalised, labelled")
+        draw_window(row[2], fed, recipe, "fed: shifted, normalised, labelled")
         _curves(row[2], PhasePicks()(tensors).numpy(), recipe)
     for axis in axes[-1]:
         axis.set_xlabel("s")
@@ -95,7 +95,8 @@ def _drawn(window: Window, draws: tuple[str, ...]) -> str:
     return "\n".join(said.values()) or "as recorded"
 
 
-def _panel(axis: Any, window: Window, recipe: Recipe, title: str) -> None:
+def draw_window(axis: Any, window: Window, recipe: Recipe, title: str) -> None:
+    """Draw three components with picks into matplotlib axes; grey is what is not valid."""
     rate = recipe.window.sampling_rate_hz
     time = np.arange(len(window["waveform"])) / rate
     for row in range(len(COMPONENTS)):

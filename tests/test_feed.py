@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.feed import Maker, steps_per_epoch, training_dataset
+from pipelines.feed_partners import attach
 from pipelines.publish import stored_manifest, stored_recipe
 from pipelines.runner import augment
 from schemas.errors import UserError
@@ -224,6 +225,23 @@ def test_noise_and_events_are_superposed_online_from_the_same_split(folder):
             drawn_snr.append(abs(10 * np.log10(ratio) - target))
     assert placed > 3 and len(drawn_snr) > 5
     assert max(drawn_snr) < 0.05
+
+
+def test_online_partners_match_what_they_are_asked_to(folder):
+    manifest = stored_manifest(str(folder))
+    for match in ([], ["station"]):
+        steps = [{"superpose_noise": {"match": match}}]
+        recipe = with_parts(stored_recipe(str(folder)), online=steps)
+        maker = Maker(recipe, manifest, str(folder), augmented=True)
+        same = []
+        for path in [path for path in shard_files(folder) if "-train." in path.name]:
+            for record in tf.data.TFRecordDataset(str(path)):
+                window = maker.parse(record)
+                partners = attach(maker.pools, maker.steps, window, 0, tf.constant(0, tf.int64))
+                chosen = partners["superpose_noise"]["noise"]
+                assert chosen["kind"][0] == "noise" and chosen["window_id"][0] != ""
+                same.append(bool(chosen["station"][0] == window["station"]))
+        assert all(same) == bool(match)
 
 
 def test_what_is_not_there_is_said(folder, tmp_path):

@@ -1,0 +1,157 @@
+"""The gallery: every op on the same real seismogram, before and after, as pictures and a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from augment_ops.core.registry import op_class, op_names
+from augment_ops.core.steps import BuiltStep, apply_steps
+from pipelines.demo import ARCHIVE, RECIPE
+from pipelines.describe import summary
+from pipelines.inspection import inspect, read_window
+from pipelines.picture import draw_window
+from pipelines.reference import Inspected
+from pipelines.sources import list_parts, list_windows
+from pipelines.sources._obspy_examples import build_archive
+from schemas.recipe import Recipe, load_recipe
+from schemas.window import WINDOW_SPEC
+
+Window = dict[str, np.ndarray]
+# An op draws anew until it changes something, so often at the most.
+_TRIES = 50
+
+
+def draw_gallery(folder: str) -> list[Path]:
+    """Draw each op into a PNG, all of them onto a sheet, and a page that shows them.
+
+    Args:
+        folder: where ``OP.png``, ``sheet.png`` and ``index.html`` go.
+
+    Returns:
+        The paths of the ops' pictures.
+    """
+    os.makedirs(folder, exist_ok=True)
+    recipe, window, partners = examples()
+    names = [name for name in op_names() if not getattr(op_class(name), "grouped", False)]
+    shown = {name: applied(name, window, partners, recipe) for name in names}
+    paths = []
+    for name, (after, drawn) in shown.items():
+        paths.append(Path(folder, f"{name}.png"))
+        _draw({name: (after, drawn)}, window, recipe, paths[-1])
+    _draw(shown, window, recipe, Path(folder, "sheet.png"))
+    Path(folder, "index.html").write_text(_page(names), encoding="utf-8")
+    return paths
+
+
+@lru_cache(maxsize=1)
+def examples() -> tuple[Recipe, Window, dict[str, Window]]:
+    """Return the demo's recipe, its clearest window on three components, and partners of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        build_archive(Path(folder))
+        os.environ[ARCHIVE] = folder
+        recipe = load_recipe(RECIPE)
+        found = [
+            inspected
+            for part in list_parts(recipe)
+            for item in list_windows(recipe, *part)
+            if isinstance(inspected := inspect(item, recipe), Inspected) and inspected.live == "ENZ"
+        ]
+        events = [i for i in found if len(i.reference.events) == 1 and len(i.reference.picks) > 1]
+        events.sort(key=lambda i: i.snr_db[0])
+        noise = next(i for i in found if i.reference.kind == "noise")
+        chosen = {"": events[-1], "event": events[-2], "noise": noise}
+        windows = {role: read_window(i.reference, recipe) for role, i in chosen.items()}
+    for role, window in windows.items():
+        window["window_id"] = np.array(f"gallery/{role}".encode(), dtype=object)
+        window["split"] = np.array(b"train", dtype=object)
+    return recipe, windows[""], windows
+
+
+def _tensors(window: Window) -> dict[str, tf.Tensor]:
+    return {f.name: tf.constant(window[f.name], f.dtype) for f in WINDOW_SPEC}
+
+
+def applied(
+    name: str, window: Window, partners: dict[str, Window], recipe: Recipe
+) -> tuple[Window, str]:
+    """Return what an op makes of the window in the first epoch that shows it."""
+    step = BuiltStep(name, op_class(name)())
+    attached = {
+        name: {
+            role: {n: tf.stack([v] * number) for n, v in _tensors(partners[role]).items()}
+            for role, number in step.needs.items()
+        }
+    }
+    rate = recipe.window.sampling_rate_hz
+    given = _tensors(window)
+    for epoch in range(_TRIES):
+        out = apply_steps((step,), given, attached, recipe.seed, epoch, rate)
+        made = {field: value.numpy() for field, value in out.items()}
+        if not np.array_equal(made["waveform"], window["waveform"]):
+            break
+    values = (f"{draw.partition('/')[2]} {made[draw]:.3g}" for draw in step.draws)
+    return made, ", ".join(values)
+
+
+def _draw(shown: dict[str, tuple[Window, str]], window: Window, recipe: Recipe, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    columns = 1 if len(shown) == 1 else 4
+    rows = -(-(len(shown) + 1) // columns) if columns > 1 else 2
+    figure = Figure(figsize=(6.5 if columns == 1 else 16, 2.3 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    draw_window(axes[0], window, recipe, "as recorded")
+    for axis, (name, (after, drawn)) in zip(axes[1:], shown.items()):
+        draw_window(axis, after, recipe, f"{name}\n{drawn}" if columns == 1 else name)
+    for axis in axes[len(shown) + 1 :]:
+        axis.set_axis_off()
+    figure.savefig(path, dpi=90)
+
+
+def _page(names: list[str]) -> str:
+    """Return a page without scripts that shows each op with its parameters."""
+    items = []
+    for name in names:
+        cls = op_class(name)
+        fields = "".join(
+            f"<li><code>{html.escape(f'{field.name}: {field.default}')}</code></li>"
+            for field in dataclasses.fields(cls)
+        )
+        items.append(
+            f'<section><h2 id="{name}">{name}</h2><p>{html.escape(summary(cls))}</p>'
+            f'<img src="{name}.png" alt="{name}, before and after"><ul>{fields}</ul></section>'
+        )
+    return _PAGE.format(count=len(names), items="\n".join(items))
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>SeisMill's ops</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem }}
+body {{ margin: 2rem auto; padding: 0 1rem }}
+img {{ max-width: 100%; background: white }}
+</style>
+<h1>{count} ops on one seismogram</h1>
+<p>Above as recorded, below after the op with its default parameters. Grey is not valid; red is P,
+blue is S.</p>
+{items}
+</html>
+"""
+
+
+def print_gallery(folder: str) -> int:
+    """Draw the gallery and say where it is."""
+    paths = draw_gallery(folder)
+    print(f"{len(paths)} ops: {os.path.join(folder, 'index.html')}")
+    return 0

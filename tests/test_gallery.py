@@ -1,0 +1,32 @@
+"""The gallery shows every op, and what it shows is not what was there before."""
+
+import re
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+from augment_ops.core.registry import op_class, op_names
+from pipelines.cli import main
+from pipelines.gallery import applied, examples
+
+
+def test_each_op_has_a_picture_of_a_change(tmp_path, capsys):
+    assert main(["ops", "--gallery", str(tmp_path)]) == 0
+    assert str(tmp_path / "index.html") in capsys.readouterr().out
+    names = [name for name in op_names() if not getattr(op_class(name), "grouped", False)]
+    page = (tmp_path / "index.html").read_text()
+    assert re.findall(r'<img src="(\w+)\.png"', page) == names
+    assert "<script" not in page and "http" not in page
+    for name in names:
+        picture = image.imread(tmp_path / f"{name}.png")
+        assert len(np.unique(picture[..., :3].reshape(-1, 3), axis=0)) > 20, name
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", [n for n in op_names() if not hasattr(op_class(n), "grouped")])
+def test_what_it_shows_was_changed_by_the_op(name):
+    recipe, window, partners = examples()
+    after, drawn = applied(name, window, partners, recipe)
+    assert not np.array_equal(after["waveform"], window["waveform"])
+    assert set(re.findall(r"(\w+) [-\d.nae+]+", drawn)) == set(op_class(name).draws)
