@@ -68,12 +68,11 @@ def training_dataset(
     shards = _shards(manifest, split, folder)[shard[0] :: shard[1]]
     if not recipe.targets:
         raise UserError(f"{folder}: recipe: targets: got none, expected at least one")
-    augmented = split in recipe.augmented_splits
-    make = Maker(recipe, manifest, folder, augmented)
+    make = Maker(recipe, manifest, folder, split)
     paths = [posixpath.join(folder, s["name"]) for s in shards]
 
     def one_epoch(number: tf.Tensor) -> tf.data.Dataset:
-        windows = _records(paths, recipe, number, shuffle if augmented else 0)
+        windows = _records(paths, recipe, number, shuffle if make.augmented else 0)
         examples = windows.map(lambda record: make(record, number), parallel, deterministic=True)
         return examples.batch(batch_size, drop_remainder)
 
@@ -138,21 +137,20 @@ class Maker:
         recipe: its online steps, normalisation and targets.
         manifest: the folder's, for the stored window's sizes.
         folder: where the partners of online steps are read from.
-        augmented: whether all steps run, or only those that crop.
+        split: the windows' split, which their partners come from; outside the recipe's augmented
+            splits only the steps that crop run.
     """
 
-    def __init__(
-        self, recipe: Recipe, manifest: dict[str, Any], folder: str, augmented: bool
-    ) -> None:
+    def __init__(self, recipe: Recipe, manifest: dict[str, Any], folder: str, split: str) -> None:
         """Check the steps and targets, and read the partners' pools."""
-        self.recipe, self.augmented = recipe, augmented
+        self.recipe, self.augmented = recipe, split in recipe.augmented_splits
         self.stored = WindowSpec.from_json(manifest["window"])
         steps = build_steps(recipe.online, "online")
-        self.steps: tuple[BuiltStep, ...] = tuple(s for s in steps if augmented or s.crops)
+        self.steps: tuple[BuiltStep, ...] = tuple(s for s in steps if self.augmented or s.crops)
         # Refuses a crop longer than the stored window before anything is read.
         output_spec(self.stored, self.steps)
         self.targets = build_targets(recipe.targets)
-        self.pools = load_pools(folder, manifest, self.stored, self.steps)
+        self.pools = load_pools(folder, manifest, self.stored, self.steps, split)
         self.parse = parser(self.stored)
 
     def __call__(self, record: tf.Tensor, epoch: tf.Tensor) -> Example:

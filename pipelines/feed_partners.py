@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,29 +17,50 @@ from schemas.window import WINDOW_SPEC, WindowSpec
 
 # 256 windows of 90 s at 100 Hz are 35 MB.
 POOL_WINDOWS = 256
-_PARTNER_SPLIT = "train"
-Pools = dict[str, dict[str, tf.Tensor]]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Windows of one kind, stacked, and what of them decides who fits whom."""
+
+    windows: Window
+    live: tf.Tensor
+    record: tf.Tensor
+
+
+Pools = dict[str, Pool]
 
 
 def load_pools(
-    folder: str, manifest: dict[str, Any], spec: WindowSpec, steps: tuple[BuiltStep, ...]
+    folder: str,
+    manifest: dict[str, Any],
+    spec: WindowSpec,
+    steps: tuple[BuiltStep, ...],
+    split: str,
 ) -> Pools:
-    """Read the first windows of each kind that the steps need, in the shards' own order.
+    """Read a split's first windows of each kind that the steps need, in the shards' own order.
 
     The job shuffled that order, so the first are a fair sample, and the same on every machine.
     """
-    roles = {role for step in leaves(steps) for role in step.needs}
-    shards = [s for s in manifest["shards"] if s["split"] == _PARTNER_SPLIT]
-    return {role: _load_pool(folder, shards, spec, role) for role in sorted(roles)}
+    roles: dict[str, int] = {}
+    for step in leaves(steps):
+        for role, number in step.needs.items():
+            roles[role] = max(number, roles.get(role, 0))
+    shards = [s for s in manifest["shards"] if s["split"] == split]
+    return {role: _load_pool(folder, shards, spec, role, roles[role]) for role in sorted(roles)}
 
 
-def _load_pool(folder: str, shards: list[dict], spec: WindowSpec, kind: str) -> Window:
+def _load_pool(folder: str, shards: list[dict], spec: WindowSpec, kind: str, least: int) -> Pool:
+    """Return the pool of a kind; empty windows fill it up to what one window wants."""
     paths = [posixpath.join(folder, s["name"]) for s in shards if s["kinds"].get(kind)]
     parse, names = parser(spec), [field.name for field in WINDOW_SPEC]
     windows = tf.data.TFRecordDataset(paths).map(parse)
     found = windows.filter(lambda window: window["kind"] == kind).take(POOL_WINDOWS)
-    rows = list(found.as_numpy_iterator()) or [spec.empty_window()]
-    return {name: tf.constant(np.stack([row[name] for row in rows])) for name in names}
+    rows = list(found.as_numpy_iterator())
+    rows += [spec.empty_window()] * (least - len(rows))
+    stacked = {name: tf.constant(np.stack([row[name] for row in rows])) for name in names}
+    alive = tf.reduce_any(stacked["valid"], axis=1)
+    return Pool(stacked, alive, _record(stacked["window_id"]))
 
 
 def attach(
@@ -56,23 +78,30 @@ def attach(
 
 
 def _draw(
-    pool: Window, window: Window, seed: tf.Tensor, number: int, match: tuple[str, ...]
+    pool: Pool, window: Window, seed: tf.Tensor, number: int, match: tuple[str, ...]
 ) -> Window:
-    """Draw windows that fit: another event, every live component, what must match."""
-    alive = tf.reduce_any(pool["valid"], axis=1)
-    fit = tf.reduce_all(alive | ~live(window), axis=-1)
-    fit &= pool["window_id"] != window["window_id"]
-    ids = window["event_id"]
-    same = (pool["event_id"][:, :, None] == ids[None, None, :]) & (ids != "")[None, None, :]
+    """Draw windows that fit, as `plan.fits` has it.
+
+    Of another record and event, with every live component, and with what must match.
+    """
+    windows, ids = pool.windows, window["event_id"]
+    fit = tf.reduce_all(pool.live | ~live(window), axis=-1)
+    fit &= (windows["window_id"] != "") & (pool.record != _record(window["window_id"]))
+    same = (windows["event_id"][:, :, None] == ids[None, None, :]) & (ids != "")[None, None, :]
     fit &= ~tf.reduce_any(same, axis=(1, 2))
     for name in match:
-        fit &= pool[name] == window[name]
+        fit &= windows[name] == window[name]
     keys = draw.uniform(seed, "choice", shape=tf.shape(fit))
     order = tf.argsort(tf.where(fit, keys, 2.0))[:number]
-    # A place for which nothing fits keeps an empty id, and the op leaves it out.
-    chosen = {name: tf.gather(value, order) for name, value in pool.items()}
-    chosen["window_id"] = tf.where(tf.gather(fit, order), chosen["window_id"], "")
-    return {
-        name: tf.ensure_shape(value, (number, *pool[name].shape[1:]))
-        for name, value in chosen.items()
+    chosen = {
+        name: tf.ensure_shape(tf.gather(value, order), (number, *value.shape[1:]))
+        for name, value in windows.items()
     }
+    # A place for which nothing fits keeps an empty id, and the op leaves it out.
+    chosen["window_id"] = tf.where(tf.gather(fit, order), chosen["window_id"], "")
+    return chosen
+
+
+def _record(window_id: tf.Tensor) -> tf.Tensor:
+    """Return the source and trace of an id, without the start and the copy."""
+    return tf.strings.regex_replace(window_id, r"/[^/]*/[^/]*$", "")

@@ -34,10 +34,10 @@ def read(folder, **options):
     return inputs, targets
 
 
-def drawn(folder, epoch, split="train", augmented=True):
+def drawn(folder, epoch, split="train"):
     """Return each window of a split by its id, after the online steps of an epoch."""
     manifest = stored_manifest(str(folder))
-    maker = Maker(stored_recipe(str(folder)), manifest, str(folder), augmented)
+    maker = Maker(stored_recipe(str(folder)), manifest, str(folder), split)
     paths = [str(path) for path in shard_files(folder) if f"-{split}." in path.name]
     numbers = tf.constant(epoch, tf.int64)
     dataset = tf.data.TFRecordDataset(paths).map(lambda record: maker.window(record, numbers))
@@ -205,10 +205,10 @@ def test_noise_and_events_are_superposed_online_from_the_same_split(folder):
     ]
     recipe = with_parts(stored_recipe(str(folder)), online=steps)
     manifest = stored_manifest(str(folder))
-    maker = Maker(recipe, manifest, str(folder), augmented=True)
+    maker = Maker(recipe, manifest, str(folder), "train")
     train = {w["window_id"].item() for w in windows(folder, "*-train.*")}
     for pool in maker.pools.values():
-        assert set(pool["window_id"].numpy()) <= train
+        assert set(pool.windows["window_id"].numpy()) <= train
     paths = [str(path) for path in shard_files(folder) if "-train." in path.name]
     drawn_snr, placed = [], 0
     epoch = tf.constant(0, tf.int64)
@@ -232,7 +232,7 @@ def test_online_partners_match_what_they_are_asked_to(folder):
     for match in ([], ["station"]):
         steps = [{"superpose_noise": {"match": match}}]
         recipe = with_parts(stored_recipe(str(folder)), online=steps)
-        maker = Maker(recipe, manifest, str(folder), augmented=True)
+        maker = Maker(recipe, manifest, str(folder), "train")
         same = []
         for path in [path for path in shard_files(folder) if "-train." in path.name]:
             for record in tf.data.TFRecordDataset(str(path)):
