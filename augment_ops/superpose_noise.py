@@ -10,10 +10,9 @@ import tensorflow as tf
 from augment_ops.core import draws as draw
 from augment_ops.core import labels
 from augment_ops.core.labels import Window
-from augment_ops.core.measure import mean_product, snr_slices
-from schemas.recipe import NotNegative, Positive, Range
+from augment_ops.core.mixing import gain_for_snr
+from schemas.recipe import NotNegative, Positive, Range, Weights
 from schemas.snr import GUARD_S, NOISE_S, SIGNAL_S
-from schemas.window import P
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class SuperposeNoise:
         short_noise: what becomes of noise shorter than the window: ``mirror`` continues it by
             reflection at its ends, ``mask`` leaves the rest of the mixture not valid.
         match: what a partner must share with the window.
+        sources: which sources of the recipe the noise comes from, and how often beside each
+            other, as ``{name: weight}``; all noise alike by default.
 
     Source: Zhu, Mousavi & Beroza (2020), superposing noise.
     """
@@ -47,6 +48,7 @@ class SuperposeNoise:
     guard_s: NotNegative = GUARD_S
     short_noise: Literal["mirror", "mask"] = "mirror"
     match: tuple[Literal["environment", "instrument", "station"], ...] = ()
+    sources: Weights = ()
 
     draws = ("snr_db", "gain")
     needs = {"noise": 1}
@@ -63,7 +65,8 @@ class SuperposeNoise:
         noise, recorded, usable = _cropped_noise(window, seed, self.short_noise)
         window = {name: value for name, value in window.items() if name != "noise"}
         both = {**window, "valid": window["valid"] & recorded}
-        gain = self._gain(both, noise, target_db)
+        slices = (self.signal_s, self.noise_s, self.guard_s)
+        gain = gain_for_snr(both, noise, target_db, *slices)
         done = usable & (gain > 0.0)
         waveform = window["waveform"] + gain * noise
         mixed = labels.invalidate({**window, "waveform": waveform}, ~recorded)
@@ -72,21 +75,6 @@ class SuperposeNoise:
             "snr_db": tf.where(done, target_db, labels.NAN),
             "gain": tf.where(done, gain, labels.NAN),
         }
-
-    def _gain(self, window: Window, noise: tf.Tensor, target_db: tf.Tensor) -> tf.Tensor:
-        """Return the gain of the noise, NaN if none gives the target."""
-        p = labels.first_sample(window, P)
-        slices = snr_slices(window, p, self.signal_s, self.noise_s, self.guard_s)
-        wave = window["waveform"]
-        # |wave + g noise|^2 over both slices: own + 2 g cross + g^2 added.
-        (own_s, own_n), (cross_s, cross_n), (added_s, added_n) = (
-            [mean_product(a, b, where) for where in slices]
-            for a, b in ((wave, wave), (wave, noise), (noise, noise))
-        )
-        ratio = tf.pow(tf.constant(10.0, tf.float64), tf.cast(target_db, tf.float64) / 10.0)
-        a, b = added_s - ratio * added_n, 2.0 * (cross_s - ratio * cross_n)
-        c = own_s - ratio * own_n
-        return tf.cast(tf.where(c > 0.0, _least_positive_root(a, b, c), labels.NAN), tf.float32)
 
 
 def _cropped_noise(
@@ -112,15 +100,3 @@ def _cropped_noise(
     covered = tf.reduce_all(tf.reduce_any(recorded, axis=0) | ~labels.live(window))
     noise = tf.where(recorded, tf.gather(partner["waveform"], at), 0.0)
     return noise, recorded, covered & (partner["window_id"] != "")
-
-
-def _least_positive_root(a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
-    """Return the least g > 0 with a g^2 + b g + c = 0, NaN if there is none."""
-    disc = b * b - 4.0 * a * c
-    root = tf.sqrt(tf.maximum(disc, 0.0))
-    # The sum that does not cancel.
-    q = -0.5 * (b + tf.where(b < 0.0, -root, root))
-    roots = tf.stack([q / a, c / q])
-    good = tf.math.is_finite(roots) & (roots > 0.0) & (disc >= 0.0)
-    least = tf.reduce_min(tf.where(good, roots, float("inf")))
-    return tf.where(tf.reduce_any(good), least, labels.NAN)

@@ -71,26 +71,29 @@ def attach(
     for step in leaves(steps):
         for role, number in step.needs.items():
             seed = draw.step_seed(run_seed, window["window_id"], f"{step.name}/partner", epoch)
-            match = getattr(step.op, "match", ())
-            chosen = _draw(pools[role], window, seed, number, match)
+            chosen = _draw(pools[role], window, seed, number, step.op)
             partners.setdefault(step.name, {})[role] = chosen
     return partners
 
 
-def _draw(
-    pool: Pool, window: Window, seed: tf.Tensor, number: int, match: tuple[str, ...]
-) -> Window:
+def _draw(pool: Pool, window: Window, seed: tf.Tensor, number: int, op: Any) -> Window:
     """Draw windows that fit, as `plan.fits` has it.
 
-    Of another record and event, with every live component, and with what must match.
+    Of another record and event, with every live component, with what the op says must match,
+    and of a source that its weights draw.
     """
     windows, ids = pool.windows, window["event_id"]
     fit = tf.reduce_all(pool.live | ~live(window), axis=-1)
     fit &= (windows["window_id"] != "") & (pool.record != _record(window["window_id"]))
     same = (windows["event_id"][:, :, None] == ids[None, None, :]) & (ids != "")[None, None, :]
     fit &= ~tf.reduce_any(same, axis=(1, 2))
-    for name in match:
+    for name in getattr(op, "match", ()):
         fit &= windows[name] == window[name]
+    if sources := getattr(op, "sources", ()):
+        names, weights = zip(*sources)
+        reached = tf.cumsum(tf.constant(weights, tf.float32))
+        place = draw.uniform(seed, "source", shape=(1,)) * reached[-1]
+        fit &= windows["source"] == tf.gather(names, tf.searchsorted(reached[:-1], place, "right"))
     keys = draw.uniform(seed, "choice", shape=tf.shape(fit))
     order = tf.argsort(tf.where(fit, keys, 2.0))[:number]
     chosen = {

@@ -35,7 +35,7 @@ def draw(folder: str, path: str, rows: int = 3) -> None:
     from matplotlib.figure import Figure
 
     recipe, manifest = stored_recipe(folder), stored_manifest(folder)
-    maker = Maker(recipe, manifest, folder, recipe.augmented_splits[0])
+    maker = Maker(recipe, manifest, folder, next(iter(recipe.augmented_splits), "train"))
     pairs = _pairs(recipe, folder, manifest, maker, rows)
     figure = Figure(figsize=(15, 3.1 * len(pairs)), layout="constrained", dpi=110)
     axes = figure.subplots(len(pairs), 3, squeeze=False)

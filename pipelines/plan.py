@@ -74,7 +74,7 @@ def choose_partners(
 
     Args:
         planned: the window.
-        step: the step, whose op may ask for a `match` in the window's fields.
+        step: the step, whose op may ask for a `match` in the window's fields, and weight `sources`.
         number: how many are wanted.
         pool: its members, sorted by id.
         seed: the recipe's seed.
@@ -82,13 +82,26 @@ def choose_partners(
     members = list(pool)
     chosen: list[Reference] = []
     start = stable_hash(seed, "partner", planned.window_id, step.name)
+    source = _weighted(getattr(step.op, "sources", ()), seed, planned.window_id, step.name)
     for look in range(len(members)):
         member = members[(start + look) % len(members)]
+        if source not in ("", member.reference.source):
+            continue
         if fits(planned.inspected, member, getattr(step.op, "match", ())):
             chosen.append(member.reference)
             if len(chosen) == number:
                 break
     return tuple(chosen)
+
+
+def _weighted(weights: tuple[tuple[str, float], ...], *parts: object) -> str:
+    """Return one of some weighted names by a hash of the parts; an empty one of none."""
+    place = unit_hash("source", *parts) * sum(weight for _, weight in weights)
+    for name, weight in weights:
+        place -= weight
+        if place < 0.0:
+            return name
+    return ""
 
 
 def fits(window: Inspected, partner: Inspected, match: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from augment_ops.core.steps import build_steps, output_spec
+from augment_ops.core.steps import build_steps, leaves, output_spec
 from augment_ops.core.targets import build_targets
 from pipelines import progress, worker
 from pipelines.job import AugmentJob
@@ -32,8 +32,13 @@ def check(recipe: Recipe) -> None:
         UserError: an unknown key or a bad value, with its place in the recipe.
     """
     list_parts(recipe)
-    spec = output_spec(recipe.spec, build_steps(recipe.offline, "offline"))
-    output_spec(spec, build_steps(recipe.online, "online"))
+    offline, online = build_steps(recipe.offline, "offline"), build_steps(recipe.online, "online")
+    output_spec(output_spec(recipe.spec, offline), online)
+    known = {source.name for source in recipe.sources}
+    for step in leaves(offline + online):
+        for name, _ in getattr(step.op, "sources", ()):
+            if name not in known:
+                raise UserError(f"{step.name}: sources: got {name!r}; {nearest(name, known)}")
     build_targets(recipe.targets)
 
 

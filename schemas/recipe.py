@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -58,6 +59,11 @@ def _not_descending(pair: tuple[float, float]) -> tuple[float, float]:
 Range = Annotated[tuple[Finite, Finite], AfterValidator(_not_descending)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_not_descending)]
 Count = Annotated[int, Field(ge=1, le=64)]
+Weights = Annotated[
+    tuple[tuple[str, Positive], ...],
+    # Written as a mapping of names to weights.
+    BeforeValidator(lambda value: tuple(value.items()) if isinstance(value, dict) else value),
+]
 CountRange = Annotated[tuple[Count, Count], AfterValidator(_not_descending)]
 
 

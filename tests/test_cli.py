@@ -67,7 +67,8 @@ def test_feed_prints_a_batch_and_a_rate(shards, capsys):
     assert "phase_picks  (4, 800, 3)" in out and "windows/s" in out
 
 
-def test_ops_lists_every_op_with_its_defaults(capsys):
+def test_ops_lists_every_op_with_its_defaults(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["ops"]) == 0
     out = capsys.readouterr().out
     for word in ("random_shift", "channel_dropout", "superpose_noise", "data_gap", "phase_picks"):
@@ -100,6 +101,10 @@ def test_schemas_are_json_that_holds_every_field(capsys):
         (lambda r: r.update(offline=[{"data_gap": {"gap": 1}}]), "did you mean 'gaps'?"),
         (lambda r: r.update(offline=[{"data_gap": {"gaps": [3, 1]}}]), "low <= high"),
         (lambda r: r.update(targets=["phase_pick"]), "did you mean 'phase_picks'?"),
+        (
+            lambda r: r.update(offline=[{"superpose_noise": {"sources": {"b": 1}}}]),
+            "superpose_noise: sources: got 'b'; known: a",
+        ),
         (lambda r: r["split"].update(shares={"train": 0.5}), "shares sum to 0.5"),
     ],
 )

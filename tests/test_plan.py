@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment_ops.core.steps import build_steps
+from augment_ops.core.steps import BuiltStep, build_steps
+from augment_ops.superpose_noise import SuperposeNoise
 from pipelines import plan
 from pipelines.reference import Event, Planned, stable_hash, unit_hash
 from schemas.recipe import parse_recipe
@@ -173,6 +174,16 @@ def test_partners_are_spread_and_depend_on_window_step_and_seed():
     assert len(set(first)) > 35 and max(map(first.count, first)) < 12
     assert sum(a != b for a, b in zip(first[::2], first[1::2])) > 45
     assert first != choices(step, 1) != choices(replace(step, name="other"), 1)
+
+
+def test_partners_come_from_their_sources_as_often_as_weighted():
+    weights = (("x", 3.0), ("y", 1.0))
+    step = BuiltStep("superpose_noise", SuperposeNoise(sources=weights))
+    pool = [inspected(f"n{n}", "noise", source="xyz"[n % 3]) for n in range(30)]
+    windows = [Planned(inspected(f"e{n}"), 0) for n in range(400)]
+    found = [plan.choose_partners(w, step, 1, pool, 0)[0].source for w in windows]
+    assert set(found) == {"x", "y"}
+    assert 0.7 < found.count("x") / len(found) < 0.8
 
 
 def test_only_kinds_that_a_step_takes_ask_for_partners():
