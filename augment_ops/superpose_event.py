@@ -10,24 +10,27 @@ from augment_ops.core import draws as draw
 from augment_ops.core import labels
 from augment_ops.core.labels import Window
 from augment_ops.core.measure import peak
-from schemas.recipe import NotNegative, Positive, PositiveRange
+from augment_ops.core.merging import merge_labels
+from schemas.recipe import Count, NotNegative, Positive, PositiveRange
 from schemas.window import P
 
 _TRIES = 64
 _FAR = 1e9
+# What is drawn for each partner.
+_EACH = ("amplitude_ratio", "shift_samples", "sign")
 
 
 @dataclass(frozen=True)
 class SuperposeEvent:
-    """Add another event of the same split where it collides with none; picks of both stay.
+    """Add other events of the same split where they collide with none; all picks stay.
 
-    The partner enters with a cosine ramp that ends before its P and leaves with one after its
+    A partner enters with a cosine ramp that ends before its P and leaves with one after its
     coda, so its own noise is not added. It is placed where the spans from P to coda end stay
     apart by `separation_s`; in a dense swarm spans may overlap, and only picks stay apart.
 
-    Draws ``placed`` 0, and changes nothing, where no place was found or the partner will not
-    do: it is the same event, has several, lacks a live component, a P pick or a coda end; where
-    the window has no P pick, or too few free slots.
+    Draws ``placed``, how many were; 0, and nothing changed, where no place was found or no
+    partner will do: it is the same event, has several, lacks a live component, a P pick or a coda
+    end; where the window has no P pick, or too few free slots.
 
     Args:
         amplitude_ratio: least and largest peak of the partner over the window's peak, drawn
@@ -36,6 +39,8 @@ class SuperposeEvent:
         dense_swarm: let spans overlap.
         pick_separation_s: least time between any two picks of different events, s.
         lead_s: how long before its P, and after its coda, the partner fades, s.
+        events: how many partners are tried, one after another.
+        random_sign: turn every other partner upside down, its polarities with it.
 
     Source: Zhu, Mousavi & Beroza (2020), superimposing events.
     """
@@ -46,9 +51,24 @@ class SuperposeEvent:
     pick_separation_s: Positive = 0.5
     lead_s: Positive = 1.0
 
-    draws = ("placed", "amplitude_ratio", "shift_samples")
-    needs = {"event": 1}
+    events: Count = 1
+    random_sign: bool = False
+
     kinds = ("event",)
+
+    @property
+    def needs(self) -> dict[str, int]:
+        """So many partners."""
+        return {"event": self.events}
+
+    @property
+    def draws(self) -> tuple[str, ...]:
+        """How many were placed, and what was drawn for each; numbered if there are several."""
+        each = (f"{name}{tag}" for tag in self._tags() for name in _EACH)
+        return ("placed", *each)
+
+    def _tags(self) -> list[str]:
+        return [""] if self.events == 1 else [f"_{n}" for n in range(1, self.events + 1)]
 
     @classmethod
     def at_magnitude(cls, magnitude: float) -> SuperposeEvent:
@@ -56,24 +76,37 @@ class SuperposeEvent:
         return cls(amplitude_ratio=(0.01 * 200.0**magnitude,) * 2)
 
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
-        """Place ``window["event"]`` in one window; draws as `draws` names them."""
-        partner = {name: value[0] for name, value in window["event"].items()}
+        """Place the partners in ``window["event"]`` one after another."""
+        partners = window["event"]
         window = {name: value for name, value in window.items() if name != "event"}
+        loudest, placed, drawn = peak(window), 0.0, {}
+        for number, tag in enumerate(self._tags()):
+            partner = {name: value[number] for name, value in partners.items()}
+            own = draw.fold(seed, f"partner {number}") if number else seed
+            window, values = self._add(window, partner, own, loudest)
+            drawn |= {f"{name}{tag}": value for name, value in zip(_EACH, values)}
+            placed += tf.cast(tf.math.is_finite(values[0]), tf.float32)
+        return {**window, **drawn, "placed": placed}
+
+    def _add(
+        self, window: Window, partner: Window, seed: draw.Seed, loudest: tf.Tensor
+    ) -> tuple[Window, tuple[tf.Tensor, ...]]:
+        """Return the window with one partner, and ratio, shift and sign, NaN if it has no place."""
         shift, placeable = self._place(window, partner, seed)
         ratio = draw.log_uniform(seed, "amplitude_ratio", *self.amplitude_ratio)
-        added, lost, loudest = self._added(window, partner, shift)
-        merged, slots_left = _merge_labels(window, partner, shift)
-        gain = tf.math.divide_no_nan(ratio * peak(window), loudest)
+        sign = tf.constant(1.0)
+        if self.random_sign:
+            sign = tf.where(draw.uniform(seed, "sign") < 0.5, -1.0, 1.0)
+            turned = partner["pick_polarity"] * tf.cast(sign, tf.int64)
+            partner = {**partner, "pick_polarity": turned}
+        added, lost, own_peak = self._added(window, partner, shift)
+        merged, slots_left = merge_labels(window, partner, shift)
+        gain = tf.math.divide_no_nan(ratio * loudest, own_peak)
         done = placeable & slots_left & _fit(window, partner) & (gain > 0.0)
-        merged["waveform"] = window["waveform"] + gain * added
+        merged["waveform"] = window["waveform"] + sign * gain * added
         merged = labels.invalidate(merged, lost)
-        out = {name: tf.where(done, merged[name], window[name]) for name in window}
-        return {
-            **out,
-            "placed": tf.cast(done, tf.float32),
-            "amplitude_ratio": tf.where(done, ratio, labels.NAN),
-            "shift_samples": tf.where(done, shift, labels.NAN),
-        }
+        out = labels.either(done, {name: merged[name] for name in window}, window)
+        return out, tuple(tf.where(done, value, labels.NAN) for value in (ratio, shift, sign))
 
     def _place(
         self, window: Window, partner: Window, seed: draw.Seed
@@ -159,25 +192,3 @@ def _fit(window: Window, partner: Window) -> tf.Tensor:
     known = tf.math.is_finite(p) & tf.math.is_finite(end)
     picked = (tf.reduce_any(labels.is_pick(each, P)) for each in (window, partner))
     return one & other & heard & known & tf.reduce_all([*picked])
-
-
-def _merge_labels(window: Window, partner: Window, shift: tf.Tensor) -> tuple[Window, tf.Tensor]:
-    """Return the window with the partner's labels, and whether there were slots for them."""
-    moved = labels.move(partner, lambda position: position + shift)
-    last = float(labels.length(window) - 1)
-    outside = (moved["pick_sample"] < 0.0) | (moved["pick_sample"] > last)
-    moved = labels.clear_slots(moved, "K", outside)
-    free = window["event_id"] == ""
-    slot, source = tf.argmax(free), tf.argmax(partner["event_id"] != "")
-    moved["pick_event"] = tf.where(labels.is_pick(moved), slot, moved["pick_event"])
-    merged = dict(window)
-    here = tf.range(free.shape[0], dtype=slot.dtype) == slot
-    for name in labels.SLOTS["M"]:
-        merged[name] = tf.where(here, moved[name][source], window[name])
-    held = tf.concat([labels.is_pick(window), labels.is_pick(moved)], axis=0)
-    size = window["pick_sample"].shape[0]
-    order = tf.argsort(tf.where(held, 0, 1), stable=True)[:size]
-    for name in labels.SLOTS["K"]:
-        merged[name] = tf.gather(tf.concat([window[name], moved[name]], axis=0), order)
-    fits = tf.reduce_sum(tf.cast(held, tf.int32)) <= size
-    return merged, fits & tf.reduce_any(free)

@@ -71,7 +71,7 @@ class SuperposeNoise:
         waveform = window["waveform"] + gain * noise
         mixed = labels.invalidate({**window, "waveform": waveform}, ~recorded)
         return {
-            **{name: tf.where(done, mixed[name], window[name]) for name in window},
+            **labels.either(done, mixed, window),
             "snr_db": tf.where(done, target_db, labels.NAN),
             "gain": tf.where(done, gain, labels.NAN),
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.coda import coda_end_sample
 from pipelines.listing import CODA_AFTER_S
 from pipelines.prepare import Record
 from pipelines.reference import Reference
@@ -90,7 +91,11 @@ def _place_events(
         window["event_weight"][slot] = 1.0
         window["event_p_sample"][slot] = sample(onsets["P"])
         window["event_s_sample"][slot] = sample(onsets["S"])
-        window["event_coda_end_sample"][slot] = sample(coda)
+        end = sample(coda)
+        if math.isnan(end):
+            start_p, rate = sample(onsets["P"]), record.sampling_rate_hz
+            end = coda_end_sample(window["waveform"], window["valid"], start_p, rate)
+        window["event_coda_end_sample"][slot] = end
     _place_picks(window, reference, record, sample, spec)
 
 

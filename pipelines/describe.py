@@ -35,7 +35,7 @@ def print_ops() -> int:
             table.add_column(column, overflow="fold")
         for name, cls in classes.items():
             given = "\n".join(f"{f.name}: {_shown(f.default)}" for f in dataclasses.fields(cls))
-            table.add_row(name, given, "\n".join(getattr(cls, "draws", ())), summary(cls))
+            table.add_row(name, given, "\n".join(_draws(cls)), summary(cls))
         console.print(table)
     return 0
 
@@ -46,6 +46,12 @@ def _ops() -> dict[str, type]:
 
 def _targets() -> dict[str, type]:
     return {name: target_class(name) for name in target_names()}
+
+
+def _draws(cls: type) -> tuple[str, ...]:
+    """Return what an op draws; where that depends on its parameters, with the default ones."""
+    draws = getattr(cls, "draws", ())
+    return cls().draws if isinstance(draws, property) else draws
 
 
 def _shown(value: Any) -> str:

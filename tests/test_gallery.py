@@ -29,4 +29,4 @@ def test_what_it_shows_was_changed_by_the_op(name):
     recipe, window, partners = examples()
     after, drawn = applied(name, window, partners, recipe)
     assert not np.array_equal(after["waveform"], window["waveform"])
-    assert set(re.findall(r"(\w+) [-\d.nae+]+", drawn)) == set(op_class(name).draws)
+    assert set(re.findall(r"(\w+) [-\d.nae+]+", drawn)) == set(op_class(name)().draws)

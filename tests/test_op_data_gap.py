@@ -20,6 +20,11 @@ from tests.windows import CASES, RATE, SHORT, SPEC, Quake, make, picks_of, windo
 WIDE = one_step(DataGap((1, 3), (2.0, 10.0)))
 APART = one_step(DataGap((1, 3), (2.0, 10.0), "one"))
 PAIR = one_step(DataGap((2, 2), (2.0, 10.0), "one"))
+HIDDEN = {
+    (fill, components): one_step(DataGap((1, 3), (2.0, 10.0), components, fill))
+    for fill, components in (("last", "one"), ("linear", "all"))
+}
+OPEN = {"one": APART, "all": WIDE}
 SINGLE = one_step(DataGap((1, 1), (0.5, 8.0)))
 EPOCHS = 500
 
@@ -43,6 +48,59 @@ def check(made, window):
         if key in kept:
             assert kept[key] == (at, polarity if beneath[2] else 0)
     return lost
+
+
+def check_hidden(hidden, plain, window, fill):
+    """Compare with the window whose plain gaps NumPy fills."""
+    same = [name for name in hidden if name not in ("waveform", "valid", "event_snr_db")]
+    assert_same({n: hidden[n] for n in same}, {n: plain[n] for n in same})
+    lost = window["valid"] & ~plain["valid"]
+    time = np.arange(len(lost))
+    for component in range(3):
+        there = np.flatnonzero(plain["valid"][:, component])
+        expected = plain["waveform"][:, component].copy()
+        valid = plain["valid"][:, component].copy()
+        gone = np.flatnonzero(lost[:, component])
+        if there.size:
+            wave = window["waveform"][there, component].astype(np.float64)
+            before = np.searchsorted(there, gone) - 1
+            filled = {"linear": np.interp(time, there, wave)[gone], "last": wave[before.clip(0)]}
+            expected[gone], valid[gone] = filled[fill], True
+        np.testing.assert_array_equal(hidden["valid"][:, component], valid)
+        made = hidden["waveform"][:, component]
+        scale = np.abs(window["waveform"]).max()
+        np.testing.assert_allclose(made, expected, rtol=0, atol=1e-6 * scale)
+        # What is recorded is the same to the bit, and so is a repeated value.
+        exact = there if fill == "linear" else time
+        np.testing.assert_array_equal(made[exact], expected[exact])
+    return lost
+
+
+@pytest.mark.parametrize("fill, components", HIDDEN)
+@pytest.mark.parametrize("case", CASES)
+def test_hidden_gaps_are_filled_and_marked_valid(fill, components, case):
+    hidden = assert_sound(HIDDEN[fill, components], CASES[case], epochs=8)
+    plain = rows(compiled(OPEN[components], CASES[case], epochs=8))
+    found = [check_hidden(*both, CASES[case], fill).any() for both in zip(hidden, plain)]
+    assert any(found)
+
+
+@given(windows())
+def test_any_window_with_hidden_gaps_stays_sound(window):
+    for (fill, components), steps in HIDDEN.items():
+        plain = rows(compiled(OPEN[components], window, epochs=3))
+        for both in zip(assert_sound(steps, window, epochs=3), plain):
+            check_hidden(*both, window, fill)
+
+
+def test_picks_go_with_the_samples_that_a_fill_hides():
+    before = CASES["p_and_s"]
+    steps = HIDDEN["linear", "all"]
+    out = compiled(steps, before, epochs=EPOCHS)
+    np.testing.assert_array_equal(
+        out["valid"], np.broadcast_to(before["valid"], out["valid"].shape)
+    )
+    assert 0 < sum(not picks_of(made) for made in rows(out)) < EPOCHS
 
 
 @pytest.mark.parametrize("steps", [WIDE, APART], ids=["all", "one"])
@@ -135,4 +193,5 @@ def test_a_window_is_never_emptied():
 
 def test_runs_everywhere_and_draws_anew():
     assert_runs_everywhere(APART, CASES["two_events"])
+    assert_runs_everywhere(HIDDEN["linear", "all"], CASES["gaps"], epochs=2)
     assert changes(APART, make(quakes=[Quake()]), epochs=8) == 8

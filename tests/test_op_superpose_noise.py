@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from augment_ops.superpose_noise import SuperposeNoise
-from schemas.window import P, WindowSpec
+from schemas.window import WindowSpec
 from tests.run_steps import (
     assert_runs_everywhere,
     assert_same,
@@ -18,6 +18,7 @@ from tests.run_steps import (
     one_step,
     rows,
 )
+from tests.snr_truth import measured_db
 from tests.windows import CASES, LONG, RATE, SHORT, SPEC, Quake, make, picks_of, windows
 
 # Well above the ratio that the noise has of itself, below which no gain can go.
@@ -27,18 +28,6 @@ MASK = one_step(SuperposeNoise((LOW, HIGH), short_noise="mask"))
 BRIEF = WindowSpec(samples=500, sampling_rate_hz=RATE, picks=6, events=3)
 NOISE = make(seed=5, window_id="noise")
 EPOCHS = 200
-
-
-def measured_db(window, signal_s=5.0, noise_s=5.0, guard_s=0.5):
-    """Return the SNR about the first P, straight from the docstring."""
-    onset = int(np.round(window["pick_sample"][window["pick_phase"] == P].min()))
-    signal, noise, guard = (round(s * RATE) for s in (signal_s, noise_s, guard_s))
-    before = slice(max(onset - guard - noise, 0), onset - guard)
-    rms = [
-        np.sqrt(np.mean(window["waveform"][part][window["valid"][part]].astype(np.float64) ** 2))
-        for part in (slice(onset, onset + signal), before)
-    ]
-    return 20.0 * np.log10(rms[0] / rms[1])
 
 
 def mixed(made):

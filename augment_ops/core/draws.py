@@ -46,6 +46,25 @@ def log_uniform(seed: Seed, name: str, low: float, high: float, shape=()) -> tf.
     return tf.clip_by_value(tf.exp(uniform(seed, name, low_log, high_log, shape)), low, high)
 
 
+def normal(seed: Seed, name: str, shape=()) -> tf.Tensor:
+    """Draw float32 values of mean 0 and deviation 1."""
+    return tf.random.stateless_normal(shape, fold(seed, name), alg="philox")
+
+
+def beta(seed: Seed, name: str, alpha: float, shape=()) -> tf.Tensor:
+    """Draw float64 values of the distribution Beta(alpha, alpha)."""
+    # Of two gammas, by the one algorithm: `tf.random.stateless_gamma` lets the device choose.
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=fold(seed, name))
+    parts = tf.raw_ops.StatelessRandomGammaV3(
+        shape=tf.constant([*shape, 2], tf.int32),
+        key=key,
+        counter=counter,
+        alg=tf.random.Algorithm.PHILOX.value,
+        alpha=tf.constant(alpha, tf.float64),
+    )
+    return parts[..., 0] / tf.reduce_sum(parts, axis=-1)
+
+
 def integer(
     seed: Seed, name: str, low: int | tf.Tensor, high: int | tf.Tensor, shape=()
 ) -> tf.Tensor:

@@ -33,6 +33,16 @@ def waves(window: Window) -> dict[str, tf.Tensor]:
     return {name: window[name] for name in names if name in window}
 
 
+def where_valid(valid: tf.Tensor, wave: tf.Tensor) -> tf.Tensor:
+    """Return the samples that are valid, 0 elsewhere; several times as fast as `tf.where`."""
+    return tf.math.multiply_no_nan(wave, tf.cast(valid, wave.dtype))
+
+
+def either(done: tf.Tensor, one: Window, other: Window) -> Window:
+    """Return one window or another by a bool scalar, without copying their samples."""
+    return tf.cond(done, lambda: one, lambda: {name: other[name] for name in one})
+
+
 def is_pick(window: Window, phase: int | None = None) -> tf.Tensor:
     """Return bool [K]: which slots hold a pick, of one phase if it is given."""
     held = tf.math.is_finite(window["pick_sample"])
@@ -145,7 +155,7 @@ def invalidate(window: Window, where: tf.Tensor) -> Window:
     """
     valid = window["valid"] & ~where
     lost_z = tf.reduce_any((window["valid"] & where)[:, Z])
-    window = {**window, "valid": valid, "waveform": tf.where(valid, window["waveform"], 0.0)}
+    window = {**window, "valid": valid, "waveform": where_valid(valid, window["waveform"])}
     window = clear_unrecorded_picks(window)
     return forget_polarity(window, lost_z & ~recorded_beneath(window)[:, Z])
 

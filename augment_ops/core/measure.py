@@ -14,28 +14,33 @@ def snr_slices(
     signal_s: float = SIGNAL_S,
     noise_s: float = NOISE_S,
     guard_s: float = GUARD_S,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return where signal and noise are measured for P picks, float32 [...].
+) -> tuple[slice, slice]:
+    """Return where signal and noise are measured for a P pick, a float32 scalar.
+
+    Slices, and not masks of the whole window: this is done for every event of every window.
 
     Returns:
-        Two bool [..., T, 3]: `signal_s` from P on, and `noise_s` that end `guard_s` before it;
-        nowhere for a pick that is NaN, or where too little of a slice is valid.
+        `signal_s` from P on, and `noise_s` that end `guard_s` before it; empty for a pick that
+        is NaN, or where too little of a slice is valid.
     """
-    rate = rate_hz(window)
-    onset = tf.round(p_sample)[..., None]
-    time = tf.range(length(window), dtype=tf.float32)
+    rate, size = rate_hz(window), length(window)
+    known = tf.math.is_finite(p_sample)
+    # Far beyond any window, and far from where int32 ends.
+    far = float(2**29)
+    onset = tf.cast(tf.clip_by_value(tf.round(tf.where(known, p_sample, 0.0)), -far, far), tf.int32)
     # Whole counts of samples, so that an independent measurement can cut the same slices.
-    signal_n, noise_n, guard_n = (tf.round(s * rate) for s in (signal_s, noise_s, guard_s))
-    signal = (time >= onset) & (time < onset + signal_n)
-    noise = (time >= onset - guard_n - noise_n) & (time < onset - guard_n)
+    signal_n, noise_n, guard_n = (
+        tf.cast(tf.round(seconds * rate), tf.int32) for seconds in (signal_s, noise_s, guard_s)
+    )
 
-    def enough(inside: tf.Tensor, expected: tf.Tensor) -> tf.Tensor:
-        there = inside[..., None] & window["valid"]
-        recorded = tf.reduce_any(there, axis=-1)
-        count = tf.reduce_sum(tf.cast(recorded, tf.float32), axis=-1)
-        return there & (count >= MIN_VALID_SHARE * expected)[..., None, None]
+    def there(first: tf.Tensor, count: tf.Tensor) -> slice:
+        start, stop = (tf.clip_by_value(at, 0, size) for at in (first, first + count))
+        recorded = tf.reduce_any(window["valid"][start:stop], axis=-1)
+        share = MIN_VALID_SHARE * tf.cast(count, tf.float32)
+        enough = tf.reduce_sum(tf.cast(recorded, tf.float32)) >= share
+        return slice(start, tf.where(known & enough, stop, start))
 
-    return enough(signal, signal_n), enough(noise, noise_n)
+    return there(onset, signal_n), there(onset - guard_n - noise_n, noise_n)
 
 
 def mean_product(a: tf.Tensor, b: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
@@ -51,9 +56,14 @@ def event_snr_db(window: Window) -> tf.Tensor:
 
     All live components count together: 20 log10(rms after P / rms before P).
     """
-    signal, noise = snr_slices(window, window["event_p_sample"])
-    wave = window["waveform"]
-    ratio = mean_product(wave, wave, signal) / mean_product(wave, wave, noise)
+    ratios = []
+    for p_sample in tf.unstack(window["event_p_sample"]):
+        signal, noise = (
+            mean_product(window["waveform"][part], window["waveform"][part], window["valid"][part])
+            for part in snr_slices(window, p_sample)
+        )
+        ratios.append(signal / noise)
+    ratio = tf.stack(ratios)
     usable = tf.math.is_finite(ratio) & (ratio > 0)
     db = 10.0 * tf.math.log(tf.where(usable, ratio, 1.0)) / tf.math.log(tf.cast(10, ratio.dtype))
     return tf.cast(tf.where(usable, db, float("nan")), tf.float32)
@@ -62,3 +72,9 @@ def event_snr_db(window: Window) -> tf.Tensor:
 def peak(window: Window) -> tf.Tensor:
     """Return the largest absolute sample, a float32 scalar."""
     return tf.reduce_max(tf.abs(window["waveform"]))
+
+
+def rms(window: Window) -> tf.Tensor:
+    """Return the root mean square of all valid samples together, a float32 scalar."""
+    wave = window["waveform"]
+    return tf.cast(tf.sqrt(mean_product(wave, wave, window["valid"])), tf.float32)

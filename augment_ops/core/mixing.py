@@ -36,7 +36,7 @@ def gain_for_snr(
     wave = window["waveform"]
     # |wave + g noise|^2 over both slices: own + 2 g cross + g^2 added.
     (own_s, own_n), (cross_s, cross_n), (added_s, added_n) = (
-        [mean_product(a, b, where) for where in slices]
+        [mean_product(a[part], b[part], window["valid"][part]) for part in slices]
         for a, b in ((wave, wave), (wave, noise), (noise, noise))
     )
     ratio = tf.pow(tf.constant(10.0, tf.float64), tf.cast(target_db, tf.float64) / 10.0)

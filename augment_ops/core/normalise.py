@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from augment_ops.core.labels import Window
+from augment_ops.core.labels import Window, where_valid
 
 # Far below a float32 step: what varies less than this share of its largest sample is constant.
 _CONSTANT = 1e-12
@@ -23,11 +23,11 @@ def normalise(window: Window, how: str) -> tf.Tensor:
     # In float64, where an offset of any size leaves the small signal on it as it is.
     wave, valid = tf.cast(window["waveform"], tf.float64), window["valid"]
     count = tf.maximum(tf.reduce_sum(tf.cast(valid, tf.float64), axis=0), 1.0)
-    centred = tf.where(valid, wave - tf.reduce_sum(wave, axis=0) / count, 0.0)
+    centred = where_valid(valid, wave - tf.reduce_sum(wave, axis=0) / count)
     if how == "peak":
         scale = tf.reduce_max(tf.abs(centred), axis=0)
     else:
         scale = tf.sqrt(tf.reduce_sum(tf.square(centred), axis=0) / count)
     varies = scale > _CONSTANT * tf.reduce_max(tf.abs(wave), axis=0)
-    scaled = tf.where(varies, centred / tf.where(varies, scale, 1.0), 0.0)
-    return tf.cast(scaled, tf.float32)
+    factor = tf.where(varies, 1.0 / tf.where(varies, scale, 1.0), 0.0)
+    return tf.cast(centred * factor, tf.float32)

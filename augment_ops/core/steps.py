@@ -70,8 +70,8 @@ def build_steps(steps: tuple[Step, ...], where: str) -> tuple[BuiltStep, ...]:
     """Make a recipe's steps.
 
     Raises:
-        UserError: an unknown op or parameter, two steps of one name, or a cropping step that
-            may not run.
+        UserError: an unknown op or parameter, two steps of one name, an op on groups of
+            stations, or a cropping step that may not run.
     """
     built = tuple(_build_step(step, where) for step in steps)
     names = [leaf.name for leaf in leaves(built)]
@@ -85,6 +85,8 @@ def _build_step(step: Step, where: str) -> BuiltStep:
     place = f"{where}.{step.name}"
     group = GROUPS.get(step.op)
     op = build(group or op_class(step.op, place), step.parameters, place)
+    if getattr(op, "grouped", False):
+        raise UserError(f"{place}: works on groups of stations, not on single windows")
     inner = tuple(_build_step(held, place) for held in op.held(step.name)) if group else ()
     built = BuiltStep(step.name, op, step.probability, inner)
     if built.crops and step.probability != 1.0:
