@@ -105,6 +105,8 @@ class SuperposeEvent:
         done = placeable & slots_left & _fit(window, partner) & (gain > 0.0)
         merged["waveform"] = window["waveform"] + sign * gain * added
         merged = labels.invalidate(merged, lost)
+        # A polarity is read off the vertical, which may be dead here and not in the partner.
+        merged = labels.forget_polarity(merged, ~labels.recorded_beneath(merged)[:, labels.Z])
         out = labels.either(done, {name: merged[name] for name in window}, window)
         return out, tuple(tf.where(done, value, labels.NAN) for value in (ratio, shift, sign))
 

@@ -53,7 +53,7 @@ def check(made, window, partner):
         assert (key in both) == beneath.any()
         if key in both:
             assert both[key][0] == np.float32(at)
-            assert both[key][1] in (polarity, polarity if beneath[2] else 0)
+            assert both[key][1] == (polarity if beneath[2] else 0)
     assert set(both) <= set(expected) | set(mine)
     assert made["event_id"][slot] == partner["event_id"][own]
     for name in ("p", "s", "coda_end"):
