@@ -1,8 +1,8 @@
 """Windows per second of each op on [9000, 3]: ``python -m tests.benchmarks.ops``.
 
 Beside each stands the same work on the samples in plain NumPy and SciPy (`plain`), which moves no
-labels, keeps no validity and records no draws. Both run on one thread, in turn, in one run. ``none`` is the
-frame around an op: a window into the graph and out again, with its SNR measured anew.
+labels, keeps no validity and records no draws. Both run on one thread, in turn, in one run.
+``none`` is the frame around an op: a window into the graph and out again, its SNR measured anew.
 """
 
 from __future__ import annotations
