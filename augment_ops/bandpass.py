@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import tensorflow as tf
-from pydantic import Field
 
 from augment_ops.core import draws as draw
 from augment_ops.core.butterworth import TOP, Butterworth, narrowed, rate_of
+from augment_ops.core.corner_filter import Order
 from augment_ops.core.labels import NAN, Window
 from schemas.recipe import PositiveRange
-
-Order = Annotated[int, Field(ge=1, le=10)]
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
-
-import tensorflow as tf
-from pydantic import Field
 
 from augment_ops.core import draws as draw
-from augment_ops.core.butterworth import TOP, Butterworth, narrowed, rate_of
-from augment_ops.core.labels import NAN, Window
+from augment_ops.core.corner_filter import Order, filter_at_corner
+from augment_ops.core.labels import Window
 from schemas.recipe import PositiveRange
-
-Order = Annotated[int, Field(ge=1, le=10)]
 
 
 @dataclass(frozen=True)
@@ -45,10 +39,4 @@ class Highpass:
 
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Filter one window; draws ``corner_hz``."""
-        rate = rate_of(window)
-        corners = narrowed("highpass", "corner_hz", self.corner_hz, TOP * rate)
-        corner = draw.log_uniform(seed, "corner_hz", *corners)
-        extremes = tuple((hz,) for hz in corners)
-        band = Butterworth("highpass", self.order, extremes, rate, self.zero_phase)
-        window, done = band(window, (corner,))
-        return {**window, "corner_hz": tf.where(done, corner, NAN)}
+        return filter_at_corner(self, "highpass", window, seed)

@@ -156,7 +156,9 @@ class PlanShards(beam.PTransform):
 def _copies(
     inspected: Inspected, recipe: Recipe, counts: plan.Counts, output: str
 ) -> Iterator[Planned]:
+    Metrics.counter(PlanShards, "in").inc()
     for copy in plan.copies_of(inspected, recipe, counts):
+        Metrics.counter(PlanShards, "out").inc()
         progress.tick(output, "planned")
         yield copy
 
@@ -220,4 +222,8 @@ class AugmentJob(beam.PTransform):
 
 
 def _publish(_: None, *args: Any) -> dict[str, Any]:
-    return publish.publish(*args)
+    manifest = publish.publish(*args)
+    Metrics.counter(AugmentJob, "in").inc(manifest["counts"]["listed"])
+    Metrics.counter(AugmentJob, "out").inc(manifest["counts"]["written"])
+    Metrics.counter(AugmentJob, "rejected").inc(manifest["counts"]["rejected"])
+    return manifest

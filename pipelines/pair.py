@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 
 from augment_ops.core.steps import BuiltStep, build_steps, leaves
 from pipelines import plan
@@ -82,6 +83,8 @@ def _choose(
     pool = sorted(element[1]["members"], key=lambda member: member.reference.base_id)
     for planned, step, number in element[1]["requests"]:
         partners = plan.choose_partners(planned, by_name[step], number, pool, recipe.seed)
+        Metrics.counter(PairPartners, "in").inc(number)
+        Metrics.counter(PairPartners, "out").inc(len(partners))
         yield planned.window_id, (step, partners)
 
 

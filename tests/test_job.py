@@ -177,6 +177,13 @@ def test_every_stage_counts_what_comes_in_and_goes_out(data, tmp_path):
     assert counted["InspectDoFn", "in"] == counted["InspectDoFn", "out"] + counted.get(
         ("InspectDoFn", "rejected"), 0
     )
+    assert counted["PlanShards", "in"] == counted["InspectDoFn", "out"]
+    assert counted["PlanShards", "out"] == counted["MakeDoFn", "in"]
+    # Every event copy of the training split asks for a partner of each of the two steps.
+    asking = [w for w in windows(tmp_path, "*-train.*") if w["kind"].item() == b"event"]
+    assert counted["PairPartners", "in"] == counted["PairPartners", "out"] == 2 * len(asking)
+    for name, field in (("in", "listed"), ("out", "written")):
+        assert counted["AugmentJob", name] == counts[field]
     assert counted["MakeDoFn", "in"] == counted["MakeDoFn", "out"] == counts["windows"]
 
 
