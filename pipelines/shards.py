@@ -19,7 +19,7 @@ from schemas.errors import UserError
 from schemas.recipe import Recipe
 from schemas.record import deserialize, serialize
 from schemas.tfrecord import read_records, write_record
-from schemas.validate import window_faults
+from schemas.validate import text, window_faults
 from schemas.window import PHASES, WindowSpec
 
 
@@ -43,9 +43,9 @@ class ShardSummary:
 
     def add(self, window: dict[str, np.ndarray], spec: WindowSpec) -> None:
         """Count one window."""
-        kind = _text(window["kind"])
+        kind = text(window["kind"])
         self.windows += 1
-        self.base_windows += _text(window["window_id"]).endswith("/0")
+        self.base_windows += text(window["window_id"]).endswith("/0")
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
         for phase, code in PHASES.items():
             held = bool((window["pick_phase"] == code).any())
@@ -56,10 +56,6 @@ class ShardSummary:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON."""
         return asdict(self)
-
-
-def _text(value: Any) -> str:
-    return np.asarray(value, dtype=object).item().decode()
 
 
 def make_shard(
@@ -106,7 +102,7 @@ def _windows(
         for window in run(windows, partners, split) if windows else ():
             faults = window_faults(window, run.spec)
             if faults:
-                yield Rejected(_text(window["window_id"]), "make", "; ".join(faults))
+                yield Rejected(text(window["window_id"]), "make", "; ".join(faults))
             else:
                 yield window
 
@@ -149,7 +145,7 @@ def whole_shard(
                 window, faults = deserialize(data, spec)
                 if faults or number >= len(expected):
                     return None
-                if _text(window["window_id"]) != expected[number]:
+                if text(window["window_id"]) != expected[number]:
                     return None
                 summary.add(window, spec)
             summary.sha256, summary.bytes = file.sha.hexdigest(), file.bytes
