@@ -30,6 +30,7 @@ class AmplitudeScale:
     gain_db: Range = (-20.0, 20.0)
 
     draws = ("gain_db",)
+    vectorizes = True
 
     @classmethod
     def at_magnitude(cls, magnitude: float) -> AmplitudeScale:
@@ -40,5 +41,5 @@ class AmplitudeScale:
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Scale one window; draws ``gain_db``."""
         gain_db = draw.uniform(seed, "gain_db", *self.gain_db)
-        window, done = amplify(window, tf.repeat(gain_db, 3))
+        window, done = amplify(window, gain_db)
         return {**window, "gain_db": tf.where(done, gain_db, labels.NAN)}

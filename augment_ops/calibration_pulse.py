@@ -76,11 +76,12 @@ class CalibrationPulse:
         # Graphs turn a division by what does not vary into this product.
         share = shown * (1.0 / tf.where(top > 0.0, top, 1.0))
         added = signed * tf.cast(share, tf.float32)
-        where = done & window["valid"] & ((along >= 0) & (along < size))[:, None]
+        where = window["valid"] & labels.on_all((along >= 0) & (along < size))
+        pulsed = window["waveform"] + labels.where_valid(where, labels.on_all(added))
         drawn = {"amplitude": amplitude, "natural_hz": natural_hz, "damping": damping}
         return {
             **window,
-            "waveform": tf.where(where, window["waveform"] + added[:, None], window["waveform"]),
+            **labels.either(done, {"waveform": pulsed}, window),
             **{name: tf.where(done, value, labels.NAN) for name, value in drawn.items()},
         }
 
@@ -100,18 +101,23 @@ class CalibrationPulse:
         # Switched off: from then on, less what it would have been.
         off = tf.maximum(time - duration_s, 0.0)
         phase = tf.exp(current * tf.complex(duration_s, tf.zeros((), exact)))
-        ended = tf.where(time >= duration_s, _velocity(off, current, pole) * phase, 0.0)
-        pulse = _velocity(time, current, pole) - ended
+        steady = self.drive == "step"
+        ended = tf.where(time >= duration_s, _velocity(off, current, pole, steady) * phase, 0.0)
+        pulse = _velocity(time, current, pole, steady) - ended
         return tf.math.imag(pulse) if self.drive == "sine" else tf.math.real(pulse)
 
 
-def _velocity(time: tf.Tensor, current: tf.Tensor, pole: tf.Tensor) -> tf.Tensor:
+def _velocity(time: tf.Tensor, current: tf.Tensor, pole: tf.Tensor, steady: bool) -> tf.Tensor:
     """Return x' at times from 0 on, where x'' - 2 Re(p) x' + |p|^2 x = e^(ct), x = x' = 0 at 0.
 
     It is the sum over the poles of s / ((s - c)(s - p)(s - p*)).
     """
     other = tf.math.conj(pole)
     time = tf.complex(time, tf.zeros_like(time))
-    forced = current / ((current - pole) * (current - other)) * tf.exp(current * time)
-    own = pole / ((pole - current) * (pole - other)) * tf.exp(pole * time)
-    return forced + own + other / ((other - current) * (other - pole)) * tf.exp(other * time)
+    swung = tf.exp(pole * time)
+    own = pole / ((pole - current) * (pole - other)) * swung
+    own += other / ((other - current) * (other - pole)) * tf.math.conj(swung)
+    # A current that is constant leaves no velocity of its own.
+    if steady:
+        return own
+    return own + current / ((current - pole) * (current - other)) * tf.exp(current * time)

@@ -28,6 +28,7 @@ class ChannelDropout:
     max_channels: Literal[1, 2] = 2
 
     draws = ("channels", "mask")
+    vectorizes = True
 
     @classmethod
     def at_magnitude(cls, magnitude: float) -> ChannelDropout:
@@ -40,9 +41,8 @@ class ChannelDropout:
         alive = tf.reduce_sum(tf.cast(live, tf.int32))
         wanted = draw.integer(seed, "channels", 1, self.max_channels)
         count = tf.clip_by_value(wanted, 0, tf.maximum(alive - 1, 0))
-        keys = tf.where(live, draw.uniform(seed, "order", shape=(3,)), 2.0)
-        rank = tf.argsort(tf.argsort(keys, stable=True), stable=True)
-        dropped = rank < count
+        dropped = draw.ranks(seed, "order", live) < count
         mask = tf.reduce_sum(tf.where(dropped, [1.0, 2.0, 4.0], 0.0))
-        window = labels.invalidate(window, tf.broadcast_to(dropped, window["valid"].shape))
+        gone = tf.transpose(tf.broadcast_to(dropped[:, None], (3, labels.length(window))))
+        window = labels.invalidate(window, gone)
         return {**window, "channels": tf.cast(count, tf.float32), "mask": mask}

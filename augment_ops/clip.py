@@ -50,18 +50,24 @@ class Clip:
         """Clip one window; draws ``level`` and ``clipped_samples``, counted on components."""
         share = draw.uniform(seed, "level", *self.level)
         wave, before = window["waveform"], window["clipped"]
-        over = 0 if self.peaks == "component" else None
-        tops = tf.reduce_max(tf.abs(wave), axis=over)
+        # With the samples innermost, where a broadcast is quick.
+        rows = tf.transpose(wave)
+        over = 1 if self.peaks == "component" else None
+        tops = tf.reduce_max(tf.abs(rows), axis=over, keepdims=True)
         limit = share * tops
-        cut = tf.abs(wave) > limit
+        cut = tf.transpose(tf.abs(rows) > limit)
         done = tf.reduce_any(tops > 0.0)
-        some = tf.reduce_any(cut)
-        unclipped = tf.where(some & ~before, wave, window["unclipped_waveform"])
         number = tf.reduce_sum(tf.cast(cut, tf.float32))
+        unclipped = window["unclipped_waveform"]
+        made = {
+            "waveform": tf.transpose(tf.clip_by_value(rows, -limit, limit)),
+            "unclipped_waveform": tf.cond(
+                tf.reduce_any(before), lambda: tf.where(before, unclipped, wave), lambda: wave
+            ),
+        }
         return {
             **window,
-            "waveform": tf.where(cut, tf.sign(wave) * limit, wave),
-            "unclipped_waveform": unclipped,
+            **labels.either(tf.reduce_any(cut), made, window),
             "clipped": before | cut,
             "level": tf.where(done, share, labels.NAN),
             "clipped_samples": tf.where(done, number, labels.NAN),

@@ -65,7 +65,7 @@ class ColoredNoise:
         target_db = draw.uniform(seed, "snr_db", *self.snr_db)
         slope = draw.uniform(seed, "slope", *self.slope)
         white = draw.normal(seed, "noise", shape=(3, labels.length(window)))
-        noise = tf.where(window["valid"], tf.transpose(_shaped(white, slope)), 0.0)
+        noise = labels.where_valid(window["valid"], tf.transpose(_shaped(white, slope)))
         slices = (self.signal_s, self.noise_s, self.guard_s)
         mixed = add_at_snr(window, noise, target_db, *slices)
         done = tf.math.is_finite(mixed["noise_std"])

@@ -29,6 +29,7 @@ class ComponentGain:
     gain_db: Range = (-6.0, 6.0)
 
     draws = ("gain_e", "gain_n", "gain_z")
+    vectorizes = True
 
     @classmethod
     def at_magnitude(cls, magnitude: float) -> ComponentGain:

@@ -55,11 +55,12 @@ class ComponentPermute:
         moved = dict(window)
         for name in ("waveform", "valid", *(field.name for field in PAIRS)):
             if name in window:
-                moved[name] = tf.gather(window[name], order, axis=1)
+                # Whole rows are gathered several times as fast as columns.
+                moved[name] = tf.transpose(tf.gather(tf.transpose(window[name]), order))
         moved = labels.forget_polarity(moved, moves[labels.Z])
         azimuth = window["event_back_azimuth_deg"]
         mirrored = tf.math.floormod(90.0 - azimuth, 360.0)
         mirrored = tf.where(mirrored >= 360.0, 0.0, mirrored)
         moved["event_back_azimuth_deg"] = tf.where(moves[labels.Z], labels.NAN, mirrored)
-        out = {name: tf.where(done, moved[name], window[name]) for name in window}
+        out = labels.either(done, moved, window)
         return {**out, "order": tf.where(done, tf.cast(index, tf.float32), labels.NAN)}

@@ -63,7 +63,8 @@ class DataGap:
         inside = (time >= starts[:, None]) & (time < (starts + sizes)[:, None])
         inside &= (tf.range(most) < count)[:, None]
         struck = places.struck(window, seed, most, self.components)
-        hit = tf.reduce_any(inside[:, :, None] & struck[:, None, :], axis=0)
+        # With the samples innermost, where a broadcast is quick.
+        hit = tf.transpose(tf.reduce_any(inside[:, None, :] & struck[:, :, None], axis=0))
         # A window without a sample would be no window.
         some = tf.reduce_any(window["valid"] & ~hit)
         count, hit = tf.where(some, count, 0), hit & some

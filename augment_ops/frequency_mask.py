@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from augment_ops.core import draws as draw
 from augment_ops.core import labels
-from augment_ops.core.butterworth import narrowed, rate_of
+from augment_ops.core.butterworth import narrowed, quick_size, rate_of
 from augment_ops.core.labels import Window
 from augment_ops.core.spans import Spans, spans
 from schemas.recipe import Positive, PositiveRange
@@ -54,7 +54,7 @@ class FrequencyMask:
         lows = narrowed("frequency_mask", "low_hz", self.low_hz, most)
         low = draw.uniform(seed, "low_hz", *lows)
         high = low + draw.uniform(seed, "width_hz", *self.width_hz)
-        size = 2 ** math.ceil(math.log2(count + _PERIODS * rate / self.edge_hz))
+        size = quick_size(math.ceil(count + _PERIODS * rate / self.edge_hz))
         kept = self._kept(low, high, np.arange(size // 2 + 1) * (rate / size))
         made = {
             name: _through(spans(wave, window["valid"]), kept, size)
@@ -71,10 +71,11 @@ class FrequencyMask:
 
 
 def _through(span: Spans, kept: tf.Tensor, size: int) -> tf.Tensor:
-    inside = tf.cast(span.inside, tf.float64)
-    number = tf.maximum(tf.reduce_sum(inside, axis=0), 1.0)
-    mean = tf.reduce_sum(span.filled * inside, axis=0) / number
-    spectrum = tf.signal.rfft(tf.transpose((span.filled - mean) * inside), [size])
+    rows, inside = tf.transpose(span.filled), tf.transpose(span.inside)
+    number = tf.maximum(tf.reduce_sum(tf.cast(inside, tf.float64), axis=1, keepdims=True), 1.0)
+    rows = labels.where_valid(inside, rows)
+    mean = tf.reduce_sum(rows, axis=1, keepdims=True) * (1.0 / number)
+    spectrum = tf.signal.rfft(labels.where_valid(inside, rows - mean), [size])
     kept = tf.complex(kept, tf.zeros_like(kept))
-    made = tf.transpose(tf.signal.irfft(spectrum * kept, [size]))[: inside.shape[0]]
-    return span.back(made + mean)
+    made = tf.signal.irfft(spectrum * kept, [size])[:, : rows.shape[1]]
+    return span.back(tf.transpose(made + mean))

@@ -56,55 +56,71 @@ class ImpulseNoise:
 
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Add impulses; draws how many, how many ``bursts``, and the largest ``amplitude``."""
-        most = self.count[1]
+        most, size = self.count[1], labels.length(window)
         burst = draw.uniform(seed, "burst", shape=(most,)) < self.burst_share
-        shapes = self._shapes(window, seed, burst)
-        tops = tf.reduce_max(tf.abs(shapes), axis=(1, 2))
-        unit = peak(window) if self.relative_to == "peak" else rms(window)
+        struck = places.struck(window, seed, most, self.components)
+        # Beyond the end, where nothing is recorded at all.
+        start = tf.minimum(places.recorded_sample(window, seed, "start", struck), size - 1)
+        spiked = tf.gather(window["valid"], start) & struck
+        tops = tf.cast(tf.reduce_any(spiked, axis=1), tf.float32)
         used = tf.range(most) < draw.integer(seed, "count", *self.count)
+        # What is not drawn is not made.
+        made = tf.where(used & burst)
+        carrier = self._carrier(window, seed)
+        envelopes = self._envelopes(window, seed, start, made[:, 0])
+        heard = self._heard(window, carrier, tf.gather_nd(struck, made))
+        tops = tf.tensor_scatter_nd_update(tops, made, tf.reduce_max(envelopes * heard, axis=1))
+        unit = peak(window) if self.relative_to == "peak" else rms(window)
         used &= (tops > 0.0) & (unit > 0.0)
         amplitude = draw.log_uniform(seed, "amplitude", *self.amplitude, shape=(most,))
         scale = tf.where(used, amplitude * unit / tf.where(used, tops, 1.0), 0.0)
-        added = tf.reduce_sum(scale[:, None, None] * shapes, axis=0)
-        # What is not struck keeps its bits: a sum would lose the sign of a zero.
-        waveform = tf.where(added != 0.0, window["waveform"] + added, window["waveform"])
+        shares = tf.gather_nd(tf.where(struck, scale[:, None], 0.0), made)
+        added = tf.transpose(tf.matmul(shares, envelopes, transpose_a=True) * carrier)
+        sign = tf.where(draw.uniform(seed, "sign", shape=(most, 1, 3))[:, 0] < 0.5, -1.0, 1.0)
+        spikes = tf.where(spiked & ~burst[:, None], sign * scale[:, None], 0.0)
+        added = tf.tensor_scatter_nd_add(added, start[:, None], spikes)
+        waveform = window["waveform"] + labels.where_valid(window["valid"], added)
         number = tf.reduce_sum(tf.cast(used, tf.float32))
         largest = tf.reduce_max(tf.where(used, amplitude, 0.0))
         return {
             **window,
-            "waveform": waveform,
+            **labels.either(number > 0.0, {"waveform": waveform}, window),
             "impulses": number,
             "bursts": tf.reduce_sum(tf.cast(used & burst, tf.float32)),
             "amplitude": tf.where(number > 0.0, largest, labels.NAN),
         }
 
-    def _shapes(self, window: Window, seed: draw.Seed, burst: tf.Tensor) -> tf.Tensor:
-        """Return each impulse of any size, float32 [G, T, 3], 0 where it is not recorded."""
-        most = burst.shape[0]
-        struck = places.struck(window, seed, most, self.components)
-        start = places.recorded_sample(window, seed, "start", struck)
-        after = tf.range(labels.length(window))[None, :] - start[:, None]
-        decay_s = draw.log_uniform(seed, "decay_s", *self.decay_s, shape=(most,))
+    def _envelopes(
+        self, window: Window, seed: draw.Seed, start: tf.Tensor, made: tf.Tensor
+    ) -> tf.Tensor:
+        """Return the envelopes of the bursts that are made, float32 [B, T]."""
+        decay_s = draw.log_uniform(seed, "decay_s", *self.decay_s, shape=start.shape)
         # Graphs turn a division by what does not vary into this product.
-        loss = 1.0 / tf.maximum(decay_s * labels.rate_hz(window), 1e-3)[:, None]
-        falling = tf.exp(-tf.cast(tf.maximum(after, 0), tf.float32) * loss)
-        envelope = tf.where(after >= 0, falling, 0.0)
-        sign = tf.where(draw.uniform(seed, "sign", shape=(most, 1, 3)) < 0.5, -1.0, 1.0)
-        spikes = tf.where(after == 0, 1.0, 0.0)[:, :, None] * sign
-        # One carrier will do: at another time it is another noise.
-        bursts = envelope[:, :, None] * self._carrier(window, seed)
-        shapes = tf.where(burst[:, None, None], bursts, spikes)
-        return tf.where(struck[:, None, :] & window["valid"], shapes, 0.0)
+        loss = 1.0 / tf.maximum(decay_s * labels.rate_hz(window), 1e-3)
+        after = tf.range(labels.length(window))[None, :] - tf.gather(start, made)[:, None]
+        along = tf.cast(tf.maximum(after, 0), tf.float32)
+        falling = tf.exp(-along * tf.gather(loss, made)[:, None])
+        return labels.where_valid(after >= 0, falling)
+
+    def _heard(self, window: Window, carrier: tf.Tensor, struck: tf.Tensor) -> tf.Tensor:
+        """Return how loud the carrier is on what each burst strikes, float32 [B, T] or [1, T]."""
+        recorded = labels.where_valid(tf.transpose(window["valid"]), tf.abs(carrier))
+        if self.components == "all":
+            return tf.reduce_max(recorded, axis=0, keepdims=True)
+        return tf.gather(recorded, tf.argmax(struck, axis=1))
 
     def _carrier(self, window: Window, seed: draw.Seed) -> tf.Tensor:
-        """Return noise of the window's shape, within the band if there is one."""
+        """Return noise [3, T], within the band if there is one.
+
+        One will do for all bursts: at another time it is another noise.
+        """
         size = labels.length(window)
         white = draw.normal(seed, "carrier", shape=(3, size))
         if self.band_hz is None:
-            return tf.transpose(white)
+            return white
         bins = tf.range(size // 2 + 1, dtype=tf.float64) * (1.0 / size)
         frequency_hz = bins * tf.cast(labels.rate_hz(window), tf.float64)
         passed = (frequency_hz >= self.band_hz[0]) & (frequency_hz <= self.band_hz[1])
         spectrum = tf.signal.rfft(tf.cast(white, tf.float64))
         kept = tf.where(passed, spectrum, tf.zeros_like(spectrum))
-        return tf.cast(tf.transpose(tf.signal.irfft(kept, fft_length=[size])), tf.float32)
+        return tf.cast(tf.signal.irfft(kept, fft_length=[size]), tf.float32)

@@ -23,8 +23,9 @@ class Mixup:
     The gain makes both equal in rms or in peak over the samples that both have recorded, all
     live components together, so that lambda is the share of amplitude, in the window's own
     recorded units. The mixture is valid where both are. Picks and events of both stay, and
-    ``event_weight`` says their share, lambda or 1 - lambda: targets add up by it. The partner's
-    noise has no part in a ``clean_waveform``.
+    ``event_weight`` says their share, lambda or 1 - lambda: targets add up by it. Pairs are mixed
+    alike, with the partner's own pair or else its waveform; a noise partner has no part in a
+    ``clean_waveform``.
 
     A longer partner is cropped at a random place that keeps its P and the most of its record; a
     shorter one is not valid behind its end. Nothing is mixed, and NaN is drawn, where the window
@@ -96,15 +97,19 @@ class Mixup:
     def _mixed(
         self, window: Window, partner: Window, share: tf.Tensor, gain: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Return the waves of the mixture."""
+        """Return the waves of the mixture, 0 where those of either are not known."""
         mixed = {}
         for name, own in labels.waves(window).items():
             theirs = partner.get(name, partner["waveform"])
+            heard = labels.known(theirs, partner["valid"])
             if self.partner == "noise" and name == "clean_waveform":
-                theirs = tf.zeros_like(own)
-            theirs = tf.where(labels.live(window), tf.cast(theirs, tf.float64), 0.0)
-            total = share * tf.cast(own, tf.float64) + (1.0 - share) * gain * theirs
-            mixed[name] = tf.cast(total, tf.float32)
+                theirs, heard = tf.zeros_like(own), tf.ones_like(heard)
+            total = share * tf.cast(own, tf.float64)
+            total += (1.0 - share) * gain * tf.cast(theirs, tf.float64)
+            both = heard & labels.known(own, window["valid"])
+            mixed[name] = tf.cast(tf.where(both, total, 0.0), tf.float32)
+        if "clipped" in window and "clipped" in partner:
+            mixed["clipped"] = window["clipped"] | partner["clipped"]
         return mixed
 
     def _fit(self, window: Window, partner: Window) -> tf.Tensor:

@@ -46,7 +46,8 @@ class PcaScale:
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Stretch one window; draws each axis' alpha, largest variance first, NaN beyond."""
         live = labels.live(window)
-        whole = tf.reduce_all(window["valid"] | ~live, axis=-1)
+        # With the samples innermost, where sums and products are quick.
+        whole = tf.reduce_all(tf.transpose(window["valid"]) | ~live[:, None], axis=0)
         variances, axes, varies = _principal_axes(window, live, whole)
         alike = tf.abs(variances[:, None] - variances[None, :]) <= _ALIKE
         # Alike to what is alike: with three axes, twice is enough.
@@ -56,14 +57,17 @@ class PcaScale:
         matrix = tf.matmul(axes * stretch, axes, transpose_b=True)
         both = live[:, None] & live[None, :]
         matrix = tf.where(both, matrix, tf.eye(3, dtype=tf.float64))
-        made = labels.invalidate(window, ~whole[:, None] & live)
+        made = labels.invalidate(window, tf.transpose(~whole & live[:, None]))
         for name, wave in labels.waves(made).items():
-            moved = tf.reduce_sum(tf.cast(wave, tf.float64)[:, None, :] * matrix, axis=-1)
-            made[name] = tf.cast(moved, tf.float32)
+            moved = tf.matmul(matrix, tf.cast(tf.transpose(wave), tf.float64))
+            # A pair may know all of them where a gap has hidden one from the waveform.
+            known = tf.transpose(labels.known(wave, window["valid"])) | ~live[:, None]
+            held = tf.reduce_all(known, axis=0) | ~live[:, None]
+            made[name] = tf.transpose(tf.cast(labels.where_valid(held, moved), tf.float32))
         if "clipped" in window:
             any_clipped = tf.reduce_any(window["clipped"] & live, axis=-1, keepdims=True)
             made["clipped"] = window["clipped"] | (any_clipped & live)
-        out = {name: tf.where(varies, made[name], window[name]) for name in window}
+        out = labels.either(varies, made, window)
         used = varies & (tf.range(3) < tf.reduce_sum(tf.cast(live, tf.int32)))
         drawn = tf.where(used, drawn, labels.NAN)
         return {**out, **{name: drawn[at] for at, name in enumerate(self.draws)}}
@@ -76,12 +80,12 @@ def _principal_axes(
 
     A dead component's axis comes last: its share is -1, so that it mixes with no live one.
     """
-    wave = tf.cast(window["waveform"], tf.float64)
+    wave = tf.cast(tf.transpose(window["waveform"]), tf.float64)
     count = tf.maximum(tf.reduce_sum(tf.cast(whole, tf.float64)), 1.0)
-    used = whole[:, None] & live
-    mean = tf.reduce_sum(tf.where(used, wave, 0.0), axis=0) / count
-    centred = tf.where(used, wave - mean, 0.0)
-    covariance = tf.reduce_sum(centred[:, :, None] * centred[:, None, :], axis=0) / count
+    used = whole & live[:, None]
+    mean = tf.reduce_sum(labels.where_valid(used, wave), axis=1, keepdims=True) / count
+    centred = labels.where_valid(used, wave - mean)
+    covariance = tf.matmul(centred, centred, transpose_b=True) / count
     total = tf.linalg.trace(covariance)
     varies = tf.math.is_finite(total) & (total > 0.0)
     share = tf.where(varies, covariance / tf.where(varies, total, 1.0), 0.0)

@@ -30,6 +30,7 @@ class PolarityFlip:
     components: Literal["vertical", "all"] = "all"
 
     draws = ("flipped",)
+    vectorizes = True
 
     @classmethod
     def at_magnitude(cls, magnitude: float) -> PolarityFlip:
@@ -40,13 +41,9 @@ class PolarityFlip:
         """Flip one window; draws ``flipped``, 1."""
         live = labels.live(window)
         alone = self.components == "vertical"
-        struck = tf.constant([not alone, not alone, True]) & (live[labels.Z] | (not alone))
-        flipped = {
-            # A zero stays +0, where nothing is recorded and elsewhere.
-            name: tf.where(struck & (wave != 0.0), -wave, wave)
-            for name, wave in labels.waves(window).items()
-        }
-        done = tf.reduce_any(struck)
+        done = live[labels.Z] if alone else tf.constant(True)
+        sign = tf.where(done, -1.0, 1.0)
+        flipped = {name: _turned(wave, sign, alone) for name, wave in labels.waves(window).items()}
         polarity, azimuth = window["pick_polarity"], window["event_back_azimuth_deg"]
         flipped["pick_polarity"] = tf.where(done, -polarity, polarity)
         if alone:
@@ -54,3 +51,13 @@ class PolarityFlip:
             opposite = tf.math.floormod(azimuth + 180.0, 360.0)
             flipped["event_back_azimuth_deg"] = tf.where(turned, opposite, azimuth)
         return {**window, **flipped, "flipped": tf.where(done, 1.0, labels.NAN)}
+
+
+def _turned(wave: tf.Tensor, sign: tf.Tensor, alone: bool) -> tf.Tensor:
+    """Return the wave, or its vertical alone, times the sign."""
+    # A zero stays +0, where nothing is recorded and elsewhere.
+    turned = labels.where_valid(wave != 0.0, wave * sign)
+    if not alone:
+        return turned
+    rows = tf.transpose(wave)[: labels.Z], tf.transpose(turned)[labels.Z :]
+    return tf.transpose(tf.concat(rows, axis=0))

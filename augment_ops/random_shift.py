@@ -41,6 +41,7 @@ class RandomShift:
     margin_s: NotNegative = 1.0
 
     draws = ("samples",)
+    vectorizes = True
 
     @classmethod
     def at_magnitude(cls, magnitude: float) -> RandomShift:
@@ -68,16 +69,36 @@ class RandomShift:
 
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Crop one window; draws ``samples``, the first sample kept."""
-        rate = float(tf.get_static_value(labels.rate_hz(window)))
-        size = self.output_samples(labels.length(window), rate)
-        low, high = self._places(window, size, rate)
-        low, high = _recorded(window, low, high, size)
-        start = draw.integer(seed, "samples", low, high)
-        return {**labels.crop(window, start, size), "samples": tf.cast(start, tf.float32)}
+        count, rate = labels.length(window), labels.static_rate_hz(window)
+        start = self.start(window, seed, count, labels.recorded_span(window))
+        cropped = labels.crop(window, start, self.output_samples(count, rate))
+        return {**cropped, **self.drawn(start)}
 
-    def _places(self, window: Window, size: int, rate: float) -> tuple[tf.Tensor, tf.Tensor]:
+    def drawn(self, start: tf.Tensor) -> Window:
+        """Return the drawn values of a crop from `start` on."""
+        return {"samples": tf.cast(start, tf.float32)}
+
+    def start(
+        self, window: Window, seed: draw.Seed, count: int, span: tuple[tf.Tensor, tf.Tensor]
+    ) -> tf.Tensor:
+        """Draw the first sample that is kept, int32, from the labels alone.
+
+        Args:
+            window: the labels; its samples are not looked at.
+            seed: the step's.
+            count: samples of the window.
+            span: first recorded sample, and the one behind the last, int32.
+        """
+        rate = labels.static_rate_hz(window)
+        size = self.output_samples(count, rate)
+        low, high = self._places(window, count - size, size, rate)
+        low, high = _recorded(span, low, high, count - size, size)
+        return draw.integer(seed, "samples", low, high)
+
+    def _places(
+        self, window: Window, spare: int, size: int, rate: float
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the first and last start sample that the mode allows, float32."""
-        spare = labels.length(window) - size
         p = labels.first_sample(window, P)
         anchor = tf.where(
             tf.math.is_finite(p),
@@ -104,10 +125,9 @@ class RandomShift:
 
 
 def _recorded(
-    window: Window, low: tf.Tensor, high: tf.Tensor, size: int
+    span: tuple[tf.Tensor, tf.Tensor], low: tf.Tensor, high: tf.Tensor, spare: int, size: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Narrow the start samples to whole ones that crop the least outside the record."""
-    spare = labels.length(window) - size
     # A place between two samples has one start, not none.
     nearest = tf.round(low + (high - low) / 2.0)
     low, high = tf.math.ceil(low), tf.math.floor(high)
@@ -116,7 +136,7 @@ def _recorded(
         tf.clip_by_value(tf.cast(tf.where(none, nearest, end), tf.int32), 0, spare)
         for end in (low, high)
     )
-    first, behind = labels.recorded_span(window)
+    first, behind = span
     # From where either all is recorded, or the whole of a shorter record is inside.
     least = tf.minimum(first, behind - size), tf.maximum(first, behind - size)
     return tf.clip_by_value(least[0], low, high), tf.clip_by_value(least[1], low, high)

@@ -15,6 +15,8 @@ from augment_ops.core import labels
 from augment_ops.core.labels import Window
 from augment_ops.core.spans import Spans, spans
 
+# How far each filter reaches, in samples of the lower rate.
+_REACH = 10
 Factor = Annotated[int, Field(ge=2, le=50)]
 
 
@@ -51,7 +53,7 @@ class ResampleRate:
 
         def lowered(factor: int) -> list[tf.Tensor]:
             return [
-                _there_and_back(tf.where(span.inside, span.filled - lines[name], 0.0), factor)
+                _there_and_back(labels.where_valid(span.inside, span.filled - lines[name]), factor)
                 for name, span in laid.items()
             ]
 
@@ -76,20 +78,23 @@ def _line(span: Spans) -> tf.Tensor:
 
 def _there_and_back(wave: tf.Tensor, factor: int) -> tf.Tensor:
     """Return float64 [T, 3] at the lower rate and back: filter, keep every nth, filter."""
-    kept = (np.arange(wave.shape[0]) % factor == 0)[:, None]
-    lower = tf.where(kept, _filtered(wave, _taps(factor)), 0.0)
-    return _filtered(lower, factor * _taps(factor))
-
-
-def _filtered(wave: tf.Tensor, taps: np.ndarray) -> tf.Tensor:
-    columns = tf.transpose(wave)[:, :, None]
-    made = tf.nn.conv1d(columns, tf.constant(taps[:, None, None]), stride=1, padding="SAME")
-    return tf.transpose(made[:, :, 0])
+    size, taps = wave.shape[0], _taps(factor)
+    # Samples [3, N, n] of n phases: only what is kept is worked out, and zeros not multiplied.
+    count = -(-size // factor)
+    rows = tf.pad(tf.transpose(wave), [[0, 0], [_REACH * factor, (count + _REACH) * factor - size]])
+    phases = tf.reshape(rows, [3, count + 2 * _REACH, factor])
+    down = np.pad(taps, (0, factor - 1)).reshape(-1, factor)
+    lower = tf.nn.conv1d(phases, down[:, :, None], stride=1, padding="VALID")
+    # Of a kept sample's tap k, phase r of the sample m ahead of it wants k = m n + r.
+    up = factor * down[::-1]
+    lower = tf.pad(lower, [[0, 0], [_REACH, _REACH], [0, 0]])
+    raised = tf.nn.conv1d(lower, up[:, None, :], stride=1, padding="VALID")
+    return tf.transpose(tf.reshape(raised, [3, count * factor])[:, :size])
 
 
 @lru_cache(maxsize=64)
 def _taps(factor: int) -> np.ndarray:
     """Return the low-pass of `resample_poly`: a sinc in Kaiser's window, 1 at 0 Hz."""
-    steps = np.arange(-10 * factor, 10 * factor + 1)
+    steps = np.arange(-_REACH * factor, _REACH * factor + 1)
     taps = np.sinc(steps / factor) * np.kaiser(len(steps), 5.0)
     return taps / taps.sum()

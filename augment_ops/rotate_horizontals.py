@@ -51,19 +51,25 @@ class RotateHorizontals:
         angle = draw.uniform(seed, "angle_deg", *self.angle_deg)
         both = window["valid"][:, _E] & window["valid"][:, _N]
         done = tf.reduce_any(both)
-        lost = tf.stack([~both, ~both, tf.zeros_like(both)], axis=-1)
+        # With the samples innermost: whole rows are quicker than columns.
+        lost = tf.transpose(tf.stack([~both, ~both, tf.zeros_like(both)]))
         turned = labels.invalidate(window, lost)
         radians = tf.cast(angle, tf.float64) * _RADIANS
         cosine, sine = tf.cos(radians), tf.sin(radians)
         for name, wave in labels.waves(turned).items():
-            e, n, z = (tf.cast(wave[:, at], tf.float64) for at in (_E, _N, _Z))
-            columns = [e * cosine - n * sine, n * cosine + e * sine, z]
-            turned[name] = tf.cast(tf.stack(columns, axis=-1), tf.float32)
+            e, n, z = tf.unstack(tf.cast(tf.transpose(wave), tf.float64))
+            rows = tf.stack([e * cosine - n * sine, n * cosine + e * sine, z])
+            # A pair may know both horizontals where a gap has hidden one from the waveform.
+            held = labels.known(wave, window["valid"])
+            held = tf.stack([held[:, _E] & held[:, _N]] * 2 + [held[:, _Z]])
+            turned[name] = tf.transpose(tf.cast(labels.where_valid(held, rows), tf.float32))
         if "clipped" in window:
             either = window["clipped"][:, _E] | window["clipped"][:, _N]
             turned["clipped"] = tf.stack([either, either, window["clipped"][:, _Z]], axis=-1)
         seen = tf.math.floormod(window["event_back_azimuth_deg"] - angle, 360.0)
         # A tiny negative remainder rounds to the whole circle.
         turned["event_back_azimuth_deg"] = tf.where(seen >= 360.0, 0.0, seen)
-        out = {name: tf.where(done, turned[name], window[name]) for name in window}
-        return {**out, "angle_deg": tf.where(done, angle, labels.NAN)}
+        return {
+            **labels.either(done, turned, window),
+            "angle_deg": tf.where(done, angle, labels.NAN),
+        }

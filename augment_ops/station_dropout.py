@@ -53,9 +53,7 @@ class StationDropout:
         share = draw.uniform(seed, "share", *self.share)
         wanted = tf.cast(tf.round(share * tf.cast(alive, tf.float32)), tf.int32)
         count = tf.clip_by_value(wanted, 0, tf.maximum(alive - 1, 0))
-        keys = tf.where(live, draw.uniform(seed, "order", shape=live.shape), 2.0)
-        rank = tf.argsort(tf.argsort(keys, stable=True), stable=True)
-        dropped = rank < count
+        dropped = draw.ranks(seed, "order", live) < count
         gone = dropped[:, None, None]
         out = labels.clear_slots(group, "K", dropped[:, None])
         out["waveform"] = tf.where(gone, 0.0, group["waveform"])

@@ -52,15 +52,15 @@ class StepGlitch:
         height = draw.log_uniform(seed, "height", *self.height, shape=(most,))
         up = draw.uniform(seed, "sign", shape=(most,)) < 0.5
         size = tf.where(used, tf.where(up, height, -height) * unit, 0.0)
-        jumps = tf.where(after >= 0, size[:, None] * self._course(window, seed, after), 0.0)
-        added = tf.reduce_sum(tf.where(struck[:, None, :], jumps[:, :, None], 0.0), axis=0)
-        # What has not jumped keeps its bits: a sum would lose the sign of a zero.
-        moved = window["valid"] & (added != 0.0)
+        jumps = labels.where_valid(after >= 0, self._course(window, seed, after))
+        sizes = tf.where(struck, size[:, None], 0.0)
+        added = tf.transpose(tf.matmul(sizes, jumps, transpose_a=True))
+        jumped = window["waveform"] + labels.where_valid(window["valid"], added)
         number = tf.reduce_sum(tf.cast(used, tf.float32))
         largest = tf.reduce_max(tf.where(used, height, 0.0))
         return {
             **window,
-            "waveform": tf.where(moved, window["waveform"] + added, window["waveform"]),
+            **labels.either(number > 0.0, {"waveform": jumped}, window),
             "jumps": number,
             "height": tf.where(number > 0.0, largest, labels.NAN),
         }

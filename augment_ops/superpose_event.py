@@ -26,7 +26,8 @@ class SuperposeEvent:
 
     A partner enters with a cosine ramp that ends before its P and leaves with one after its
     coda, so its own noise is not added. It is placed where the spans from P to coda end stay
-    apart by `separation_s`; in a dense swarm spans may overlap, and only picks stay apart.
+    apart by `separation_s`; in a dense swarm spans may overlap, and only picks stay apart. It is
+    signal: pairs get the partner's own pair, or else its waveform, with the same gain.
 
     Draws ``placed``, how many were; 0, and nothing changed, where no place was found or no
     partner will do: it is the same event, has several, lacks a live component, a P pick or a coda
@@ -99,12 +100,11 @@ class SuperposeEvent:
             sign = tf.where(draw.uniform(seed, "sign") < 0.5, -1.0, 1.0)
             turned = partner["pick_polarity"] * tf.cast(sign, tf.int64)
             partner = {**partner, "pick_polarity": turned}
-        added, lost, own_peak = self._added(window, partner, shift)
         merged, slots_left = merge_labels(window, partner, shift)
-        gain = tf.math.divide_no_nan(ratio * loudest, own_peak)
+        gain = tf.math.divide_no_nan(ratio * loudest, self._peak(window, partner))
         done = placeable & slots_left & _fit(window, partner) & (gain > 0.0)
-        merged["waveform"] = window["waveform"] + sign * gain * added
-        merged = labels.invalidate(merged, lost)
+        sums, lost = self._sums(window, partner, shift, sign * gain)
+        merged = labels.invalidate({**merged, **sums}, lost)
         # A polarity is read off the vertical, which may be dead here and not in the partner.
         merged = labels.forget_polarity(merged, ~labels.recorded_beneath(merged)[:, labels.Z])
         out = labels.either(done, {name: merged[name] for name in window}, window)
@@ -134,31 +134,43 @@ class SuperposeEvent:
         apart &= (end + fade <= stop - 1.0) | (stop + shift > last)
         return tf.gather(shift, tf.argmax(apart)), tf.reduce_any(apart)
 
-    def _added(
-        self, window: Window, partner: Window, shift: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return the faded partner in the window's time, where it is lost, and its peak."""
+    def _heard(self, window: Window, partner: Window, time: tf.Tensor) -> tf.Tensor:
+        """Return how much of the partner is heard at samples of its own, [n, 1]."""
         p, end = _span(partner)
         fade = self.lead_s * labels.rate_hz(window)
-        heard = labels.live(window)
+        # Full from half a lead before P to the coda's end. Graphs turn a division by a
+        # constant into this product, and so would round otherwise than eager code.
+        rise = tf.clip_by_value((time - (p - fade)) * (2.0 / fade), 0.0, 1.0)
+        fall = tf.clip_by_value((end + fade - time) * (1.0 / fade), 0.0, 1.0)
+        return 0.5 - 0.5 * tf.cos(3.14159265 * tf.minimum(rise, fall))[:, None]
 
-        def faded(time: tf.Tensor) -> tf.Tensor:
-            # Full from half a lead before P to the coda's end. Graphs turn a division by a
-            # constant into this product, and so would round otherwise than eager code.
-            rise = tf.clip_by_value((time - (p - fade)) * (2.0 / fade), 0.0, 1.0)
-            fall = tf.clip_by_value((end + fade - time) * (1.0 / fade), 0.0, 1.0)
-            return 0.5 - 0.5 * tf.cos(3.14159265 * tf.minimum(rise, fall))[:, None]
+    def _peak(self, window: Window, partner: Window) -> tf.Tensor:
+        """Return the faded partner's largest sample on the window's live components."""
+        time = tf.range(labels.length(partner), dtype=tf.float32)
+        whole = self._heard(window, partner, time) * partner["waveform"]
+        return tf.reduce_max(tf.abs(tf.where(labels.live(window), whole, 0.0)))
 
+    def _sums(
+        self, window: Window, partner: Window, shift: tf.Tensor, gain: tf.Tensor
+    ) -> tuple[Window, tf.Tensor]:
+        """Return all waves with the faded partner in them, and where its samples are lost."""
         count = labels.length(partner)
-        whole = faded(tf.range(count, dtype=tf.float32)) * partner["waveform"]
-        loudest = tf.reduce_max(tf.abs(tf.where(heard, whole, 0.0)))
         time = tf.range(labels.length(window), dtype=tf.float32) - shift
         at = tf.cast(tf.clip_by_value(time, 0.0, float(count - 1)), tf.int32)
         inside = ((time >= 0.0) & (time <= float(count - 1)))[:, None]
-        weight = faded(time)
-        recorded = tf.gather(partner["valid"], at) & inside
-        added = tf.where(recorded & window["valid"], weight * tf.gather(partner["waveform"], at), 0)
-        return added, (weight > 0.0) & ~recorded, loudest
+        weight = self._heard(window, partner, time)
+        valid, sums = partner["valid"], {}
+        for name, own in labels.waves(window).items():
+            theirs = partner.get(name, partner["waveform"])
+            recorded = tf.gather(labels.known(theirs, valid), at) & inside
+            here = labels.known(own, window["valid"])
+            added = tf.where(recorded & here, weight * tf.gather(theirs, at), 0.0)
+            # Where the partner would be heard and is not known, neither is the sum.
+            sums[name] = labels.where_valid((weight <= 0.0) | recorded, own + gain * added)
+        if "clipped" in window and "clipped" in partner:
+            brought = tf.gather(partner["clipped"], at) & inside & (weight > 0.0)
+            sums["clipped"] = window["clipped"] | brought
+        return sums, (weight > 0.0) & ~(tf.gather(valid, at) & inside)
 
 
 def _span(partner: Window) -> tuple[tf.Tensor, tf.Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import tensorflow as tf
 
@@ -11,6 +10,7 @@ from augment_ops.core import draws as draw
 from augment_ops.core import labels
 from augment_ops.core.labels import Window
 from augment_ops.core.mixing import gain_for_snr
+from augment_ops.core.noise_partner import Match, ShortNoise, cropped_noise
 from schemas.recipe import NotNegative, Positive, Range, Weights
 from schemas.snr import GUARD_S, NOISE_S, SIGNAL_S
 
@@ -24,9 +24,10 @@ class SuperposeNoise:
     solves that equation exactly, cross terms included. The noise is cropped first, then
     measured. Where the noise has gaps, the mixture is not valid.
 
-    Nothing is added, and NaN is drawn, where P or enough samples around it are missing, where
-    the window is as noisy as drawn already, where no gain goes so low (the noise's own ratio over
-    the same slices is higher), or where the noise lacks a live component.
+    Nothing is added, and NaN is drawn, where the window is no recorded event, where P or enough
+    samples around it are missing, where the window is as noisy as drawn already, where no gain
+    goes so low (the noise's own ratio over the same slices is higher), or where the noise lacks a
+    live component.
 
     Args:
         snr_db: lowest and highest SNR, dB, drawn uniformly.
@@ -46,8 +47,8 @@ class SuperposeNoise:
     signal_s: Positive = SIGNAL_S
     noise_s: Positive = NOISE_S
     guard_s: NotNegative = GUARD_S
-    short_noise: Literal["mirror", "mask"] = "mirror"
-    match: tuple[Literal["environment", "instrument", "station"], ...] = ()
+    short_noise: ShortNoise = "mirror"
+    match: Match = ()
     sources: Weights = ()
 
     draws = ("snr_db", "gain")
@@ -62,12 +63,12 @@ class SuperposeNoise:
     def __call__(self, window: Window, seed: draw.Seed) -> Window:
         """Mix one window with ``window["noise"]``; draws ``snr_db`` and ``gain``."""
         target_db = draw.uniform(seed, "snr_db", *self.snr_db)
-        noise, recorded, usable = _cropped_noise(window, seed, self.short_noise)
+        noise, recorded, usable = cropped_noise(window, seed, self.short_noise)
         window = {name: value for name, value in window.items() if name != "noise"}
         both = {**window, "valid": window["valid"] & recorded}
         slices = (self.signal_s, self.noise_s, self.guard_s)
         gain = gain_for_snr(both, noise, target_db, *slices)
-        done = usable & (gain > 0.0)
+        done = usable & (gain > 0.0) & (window["kind"] == "event")
         waveform = window["waveform"] + gain * noise
         mixed = labels.invalidate({**window, "waveform": waveform}, ~recorded)
         return {
@@ -75,28 +76,3 @@ class SuperposeNoise:
             "snr_db": tf.where(done, target_db, labels.NAN),
             "gain": tf.where(done, gain, labels.NAN),
         }
-
-
-def _cropped_noise(
-    window: Window, seed: draw.Seed, short_noise: str
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the partner's samples [T, 3], their validity, and whether they will do."""
-    partner = {name: value[0] for name, value in window["noise"].items()}
-    size = labels.length(window)
-    first, behind = labels.recorded_span(partner)
-    count = tf.maximum(behind - first, 1)
-    # Out to the end and back again, so that a mirrored stretch has no jump in it.
-    period = tf.maximum(2 * count - 2, 1)
-    spare = count - size
-    if short_noise == "mirror":
-        reach = tf.where(spare >= 0, spare, period - 1)
-        along = (tf.range(size) + draw.integer(seed, "noise_start", 0, reach)) % period
-        along = tf.minimum(along, period - along)
-    else:
-        least, most = tf.minimum(spare, 0), tf.maximum(spare, 0)
-        along = tf.range(size) + draw.integer(seed, "noise_start", least, most)
-    at = first + tf.clip_by_value(along, 0, count - 1)
-    recorded = tf.gather(partner["valid"], at) & ((along >= 0) & (along < count))[:, None]
-    covered = tf.reduce_all(tf.reduce_any(recorded, axis=0) | ~labels.live(window))
-    noise = tf.where(recorded, tf.gather(partner["waveform"], at), 0.0)
-    return noise, recorded, covered & (partner["window_id"] != "")

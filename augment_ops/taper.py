@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -58,12 +59,20 @@ class Taper:
         return {**window, **made, "share": share}
 
     def _tapered(self, wave: tf.Tensor, valid: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-        span = spans(wave, valid)
-        time = tf.range(wave.shape[0])[:, None]
-        # Steps from the nearer end, of the steps that the end fades over.
-        inwards = tf.cast(tf.minimum(time - span.first, span.last - time), tf.float64)
+        span, size = spans(wave, valid), wave.shape[0]
         steps = tf.cast(share, tf.float64) * tf.cast(span.last - span.first, tf.float64)
+        weights = self._weights(steps[:, None], size)
+        time = tf.range(size)
+        # Steps from the nearer end; with the samples innermost, where a broadcast is quick.
+        inwards = tf.minimum(time - span.first[:, None], span.last[:, None] - time)
+        inwards = tf.clip_by_value(inwards, 0, weights.shape[1] - 1)
+        weight = tf.gather(weights, inwards, batch_dims=1)
+        return span.back(tf.cast(wave, tf.float64) * tf.transpose(weight))
+
+    def _weights(self, steps: tf.Tensor, size: int) -> tf.Tensor:
+        """Return the weights from an end inwards, up to the first that is 1 in any taper."""
+        count = math.ceil(self.share[1] * size) + 2
+        inwards = tf.range(count, dtype=tf.float64)
         fading = inwards < steps
         along = tf.where(fading, inwards, 0.0) / tf.where(steps > 0.0, steps, 1.0)
-        weight = tf.where(fading, 0.5 - 0.5 * tf.cos(np.pi * along), 1.0)
-        return span.back(tf.cast(wave, tf.float64) * weight)
+        return tf.where(fading, 0.5 - 0.5 * tf.cos(np.pi * along), 1.0)

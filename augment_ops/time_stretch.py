@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-import numpy as np
 import tensorflow as tf
-from pydantic import AfterValidator
 
 from augment_ops.core import draws as draw
 from augment_ops.core import labels
+from augment_ops.core.interpolation import FactorRange, at_places
 from augment_ops.core.labels import NAN, Window
 from augment_ops.core.spans import spans
-from schemas.recipe import Positive
 from schemas.window import PAIRS, P
-
-# An interpolator of 60 dB: Kaiser's formulas give the window's shape, and the width of the
-# transition as a share of the Nyquist frequency.
-_TAPS, _DB = 48, 60.0
-_BETA = 0.1102 * (_DB - 8.7)
-_TRANSITION = (_DB - 8.0) / (2.285 * (_TAPS - 1) * np.pi)
-LEAST, MOST = 0.25, 4.0
-
-
-def _in_reach(pair: tuple[float, float]) -> tuple[float, float]:
-    if not LEAST <= pair[0] <= pair[1] <= MOST:
-        raise ValueError(f"expected {LEAST} <= low <= high <= {MOST}, got {pair[0]} and {pair[1]}")
-    return pair
-
-
-FactorRange = Annotated[tuple[Positive, Positive], AfterValidator(_in_reach)]
 
 
 @dataclass(frozen=True)
@@ -124,32 +105,7 @@ def _stretched(
     wave: tf.Tensor, valid: tf.Tensor, places: tf.Tensor, factor: tf.Tensor
 ) -> tf.Tensor:
     """Return float32 [T, 3]: the wave at each place, 0 where it is not known there."""
-    span, size = spans(wave, valid), wave.shape[0]
-    nearest = tf.floor(places)
-    first = tf.cast(tf.clip_by_value(nearest, -float(size), 2.0 * size), tf.int32)
-    steps = tf.range(1 - _TAPS // 2, _TAPS // 2 + 1)
-    away = (places - nearest)[:, None] - tf.cast(steps, tf.float64)
-    # The end of the stopband lies where the new rate ends.
-    cutoff = tf.minimum(tf.constant(1.0, tf.float64), factor - 0.5 * _TRANSITION)
-    inner = tf.maximum(1.0 - tf.square(away * (2.0 / _TAPS)), 0.0)
-    weights = _sinc(away * cutoff) * _kaiser(inner)
-    weights *= 1.0 / tf.reduce_sum(weights, axis=1, keepdims=True)
-    at = tf.clip_by_value(first[:, None] + steps, 0, size - 1)
-    made = tf.einsum("tk,tkc->tc", weights, tf.gather(span.filled, at))
+    span = spans(wave, valid)
+    made = at_places(span.filled, places, factor)
     known = _valid_at(span.known, places)
     return tf.cast(tf.where(known, made, 0.0), tf.float32)
-
-
-def _sinc(x: tf.Tensor) -> tf.Tensor:
-    turned = np.pi * x
-    away = tf.abs(turned) > 1e-9
-    safe = tf.where(away, turned, 1.0)
-    return tf.where(away, tf.sin(safe) / safe, 1.0)
-
-
-def _kaiser(inner: tf.Tensor) -> tf.Tensor:
-    """Return I0(beta sqrt(inner)) by its power series, ten times as fast as TensorFlow's own."""
-    value = tf.zeros_like(inner)
-    for power in range(16, -1, -1):
-        value = value * inner + (0.5 * _BETA) ** (2 * power) / math.factorial(power) ** 2
-    return value

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import tensorflow as tf
-
 from augment_ops.core import draws as draw
+from augment_ops.core import labels
 from augment_ops.core.labels import Window
 from augment_ops.core.mixing import add_at_snr
 from schemas.recipe import NotNegative, Positive, Range
@@ -50,5 +49,5 @@ class WhiteNoise:
         """Add noise to one window; draws ``snr_db`` and ``noise_std``."""
         target_db = draw.uniform(seed, "snr_db", *self.snr_db)
         noise = draw.normal(seed, "noise", shape=tuple(window["waveform"].shape))
-        noise = tf.where(window["valid"], noise, 0.0)
+        noise = labels.where_valid(window["valid"], noise)
         return add_at_snr(window, noise, target_db, self.signal_s, self.noise_s, self.guard_s)

@@ -56,14 +56,17 @@ class ZeroMask:
         away = tf.maximum(starts[:, None] - time, time - (starts + sizes - 1)[:, None])
         away = tf.where((tf.range(most) < count)[:, None], tf.maximum(away, 0), 2 * size)
         away = tf.reduce_min(away, axis=0)
-        hidden = (away == 0)[:, None] & tf.ones(3, bool)
+        hidden = labels.on_all(away == 0)
         done = tf.reduce_any(window["valid"] & ~hidden)
         lost = tf.reduce_any(hidden & window["valid"], axis=-1)
         emptied = tf.reduce_sum(tf.cast(lost, tf.float32))
-        faded = window["waveform"] * self._weight(away, rate)[:, None]
-        made = labels.invalidate({**window, "waveform": faded}, hidden)
+        made = window
+        if self.taper_s > 0.0:
+            faded = window["waveform"] * labels.on_all(self._weight(away, rate))
+            made = {**window, "waveform": faded}
+        made = labels.invalidate(made, hidden)
         return {
-            **{name: tf.where(done, made[name], window[name]) for name in window},
+            **labels.either(done, made, window),
             "masks": tf.where(done, tf.cast(count, tf.float32), 0.0),
             "masked_samples": tf.where(done, emptied, 0.0),
         }

@@ -98,6 +98,7 @@ class Source(Strict):
     name: Name
     format: str
     environment: Environment = ""
+    simulated: bool = Field(False, description="waveforms were computed, and are free of noise")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -146,6 +147,46 @@ class SplitRule(Strict):
         if abs(sum(shares.values()) - 1.0) > 1e-9:
             raise ValueError(f"shares sum to {sum(shares.values())}, not to 1")
         return shares
+
+
+class Groups(Strict):
+    """Windows of one event at several stations, fed to training together.
+
+    The windows of an event, and its noise windows each alone, then share a shard.
+    """
+
+    stations: Annotated[int, Field(ge=2, le=256)] = Field(8, description="the most in a group")
+    min_stations: Count = Field(2, description="groups of fewer are left out")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Groups:
+        if self.min_stations > self.stations:
+            raise ValueError(
+                f"min_stations: got {self.min_stations}, expected at most stations {self.stations}"
+            )
+        return self
+
+
+class Sampling(Strict):
+    """The share that each class of windows has in what training sees."""
+
+    by: Literal["kind", "source", "environment", "instrument", "network", "station", "magnitude"]
+    edges: tuple[Finite, ...] = Field((), description="of magnitude: classes lie between them")
+    weights: dict[str, Positive] | tuple[Positive, ...] = Field(
+        description="by name; of magnitude a list, one more than the edges"
+    )
+    others: NotNegative = Field(0.0, description="weight of windows of no such class")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Sampling:
+        if self.by == "magnitude":
+            if isinstance(self.weights, dict) or len(self.weights) != len(self.edges) + 1:
+                raise ValueError(f"weights: expected a list of {len(self.edges) + 1}, by the edges")
+            if any(a >= b for a, b in zip(self.edges, self.edges[1:])):
+                raise ValueError(f"edges: expected ascending, got {self.edges}")
+        elif not isinstance(self.weights, dict) or not self.weights or self.edges:
+            raise ValueError(f"weights: expected a mapping of each {self.by} to its weight")
+        return self
 
 
 class Step(Strict):
@@ -203,6 +244,8 @@ class Recipe(Strict):
     )
     offline: tuple[Step, ...] = ()
     online: tuple[Step, ...] = ()
+    groups: Groups | None = None
+    sampling: Sampling | None = None
     normalise: Literal["std", "peak", "none"] = "std"
     targets: tuple[Target, ...] = ()
     output: Output = Output()

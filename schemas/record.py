@@ -88,13 +88,14 @@ def _decode(feature: Any, field: Field, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def parser(
-    spec: WindowSpec, only: Iterable[str] | None = None
+    spec: WindowSpec, only: Iterable[str] | None = None, raw: bool = False
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     """Return a graph function that parses one record, or a batch of them.
 
     Args:
         spec: the data set's spec.
         only: the fields to parse; all of them by default.
+        raw: leave the samples as the bytes that they are stored as.
 
     Returns:
         A function from a string tensor [] or [B] to tensors of the fields' static shapes,
@@ -116,7 +117,7 @@ def parser(
         window = tf.io.parse_example(serialized, features)
         batch = serialized.shape
         for field in fields:
-            if field.raw:
+            if field.raw and not raw:
                 dtype = tf.as_dtype(field.dtype)
                 flat = tf.io.decode_raw(window[field.name], dtype)
                 sizes = [-1 if size is None else size for size in batch]

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 COMPONENTS = "ENZ"
-KINDS = ("event", "noise", "hard_negative")
+KINDS = ("event", "noise", "hard_negative", "simulated")
+# What holds an event of its own; a simulated one is computed, and has no noise.
+EVENT_KINDS = ("event", "simulated")
 SPLITS = ("train", "validation", "test")
 ENVIRONMENTS = ("", "surface", "borehole", "urban", "obs", "volcanic", "ice")
 NO_PHASE, P, S = 0, 1, 2
@@ -49,7 +51,7 @@ _NAN = float("nan")
 
 WINDOW_SPEC: tuple[Field, ...] = (
     Field("window_id", "string", "", "", "stable id: source/trace/start/copy", ""),
-    Field("kind", "string", "", "", "event, noise or hard_negative", ""),
+    Field("kind", "string", "", "", "event, noise, hard_negative or simulated", ""),
     Field("split", "string", "", "", "train, validation or test", ""),
     Field("source", "string", "", "", "name of the source in the recipe", ""),
     Field("network", "string", "", "", "network code", ""),
@@ -91,6 +93,8 @@ PAIRS: tuple[Field, ...] = (
     Field("clean_waveform", "float32", "TC", "recorded units", "without the added noise", 0.0),
     Field("unclipped_waveform", "float32", "TC", "recorded units", "before it was clipped", 0.0),
     Field("clipped", "bool", "TC", "", "true where samples were clipped", False),
+    # Only ever in the feed, from before its steps on.
+    Field("unmasked_waveform", "float32", "TC", "recorded units", "before the online steps", 0.0),
 )
 PAIR_FIELDS = {field.name: field for field in PAIRS}
 

@@ -24,7 +24,7 @@ Kind = Literal["lowpass", "highpass", "bandpass"]
 # No corner lies higher than this share of the rate: at half of it, the filter is none.
 TOP = 0.45
 MOST_RING = 2**19
-_RING = 1e-9
+_RING = 1e-11
 # Where the spectra's own rounding ends: silence ahead of an onset stays silence.
 _ROUNDING = 1e-14
 # Stands for tan(0), so that nothing is divided by 0; its tenth power is a float64 still.
@@ -74,11 +74,10 @@ class Butterworth:
         lengths = tf.stack([span.last - span.first for span in laid.values()])
         done = tf.reduce_all((lengths >= self.edge) | (lengths < 0))
         made = {name: self._both_ways(span, corners_hz) for name, span in laid.items()}
-        kept = {name: tf.where(done, wave, window[name]) for name, wave in made.items()}
-        return {**window, **kept}, done
+        return {**window, **labels.either(done, made, window)}, done
 
     def _forward(self, span: Spans, corners_hz: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        wave = tf.where(span.inside, span.filled, 0.0)
+        wave = labels.where_valid(span.inside, span.filled)
         size = self._size(wave.shape[0])
         return span.back(_through(wave, self.response(corners_hz, size), size))
 
@@ -96,7 +95,7 @@ class Butterworth:
         back = tf.math.conj(response)
         for turn, end in ((response, span.first), (back, span.last + 2 * self.edge)):
             start = tf.reduce_sum(tf.where((time == end) & inside, wave, 0.0), axis=0)
-            made = _through(tf.where(inside, wave - start, 0.0), turn, size)
+            made = _through(labels.where_valid(inside, wave - start), turn, size)
             wave = made + start * self.at_rest
         return span.back(wave[self.edge : self.edge + count])
 
@@ -105,7 +104,8 @@ class Butterworth:
 
         The bilinear transform lays the circle on the analog axis by a tangent, corners as well.
         """
-        axis = np.maximum(np.tan(np.pi * np.arange(size // 2 + 1) / size), _ZERO)[:, None]
+        # A quarter turn at the last bin, not a hair more: the tangent's sign is there.
+        axis = np.maximum(np.tan(np.pi * (np.arange(size // 2 + 1) / size)), _ZERO)
         # Products with what NumPy works out: graphs rewrite divisions by constants.
         corners = [tf.tan(tf.cast(hz, tf.float64) * (np.pi / self.rate_hz)) for hz in corners_hz]
         if self.kind == "lowpass":
@@ -115,15 +115,19 @@ class Butterworth:
         else:
             width = corners[1] - corners[0]
             at = axis / width - (corners[0] * corners[1] / width) * (1.0 / axis)
-        poles = _prototype(self.order)
-        factors = tf.complex(tf.constant(-poles.real) + tf.zeros_like(at), at - poles.imag)
-        product = tf.math.reciprocal(factors[:, 0])
-        for number in range(1, self.order):
-            product *= tf.math.reciprocal(factors[:, number])
-        return product
+        # A pole and its conjugate make (s - p)(s - p*) = s^2 - 2 Re(p) s + 1, and s is i at.
+        above = _prototype(self.order)[: self.order // 2]
+        square = 1.0 - tf.square(at)
+        factors = [tf.complex(square, at * (-2.0 * pole.real)) for pole in above]
+        if self.order % 2:
+            factors.append(tf.complex(tf.ones_like(at), at))
+        response = tf.math.reciprocal(factors[0])
+        for factor in factors[1:]:
+            response *= tf.math.reciprocal(factor)
+        return response
 
     def _size(self, count: int) -> int:
-        """Return the least power of two that holds `count` samples and the response's tail."""
+        """Return a size of quick transforms that holds `count` samples and the response's tail."""
         slowest = max(np.abs(self._poles(corners)).max() for corners in self.extremes_hz)
         ring = math.log(_RING) / math.log(slowest)
         if ring > MOST_RING:
@@ -131,7 +135,7 @@ class Butterworth:
                 f"{self.kind}: rings for {ring:.0f} samples, expected at most {MOST_RING}; "
                 f"give it higher corners, a wider band or a lower order"
             )
-        return 2 ** math.ceil(math.log2(count + ring))
+        return quick_size(math.ceil(count + ring))
 
     def _poles(self, corners_hz: tuple[float, ...]) -> np.ndarray:
         """Return a member's poles in the z plane."""
@@ -146,9 +150,15 @@ class Butterworth:
         return (1.0 + poles) / (1.0 - poles)
 
 
+def quick_size(least: int) -> int:
+    """Return the first even number from `least` on with no prime above 5: quick to transform."""
+    odds = (2 * 3**b * 5**c for b in range(13) for c in range(9))
+    return min(odd << (-(-least // odd) - 1).bit_length() for odd in odds)
+
+
 def rate_of(window: Window) -> float:
     """Return the rate, which must be known when the graph is built."""
-    return float(tf.get_static_value(labels.rate_hz(window)))
+    return labels.static_rate_hz(window)
 
 
 def narrowed(op: str, name: str, range_hz: tuple[float, float], most_hz: float) -> tuple:
@@ -171,10 +181,10 @@ def _prototype(order: int) -> np.ndarray:
 
 def _through(wave: tf.Tensor, response: tf.Tensor, size: int) -> tf.Tensor:
     """Return float64 [T, 3] through a response at the bins of `size`."""
-    spectrum = tf.signal.rfft(tf.transpose(wave), [size])
-    made = tf.transpose(tf.signal.irfft(spectrum * response, [size]))[: wave.shape[0]]
-    loud = tf.reduce_max(tf.abs(wave), axis=0)
-    return tf.where(tf.abs(made) > _ROUNDING * loud, made, 0.0)
+    rows = tf.transpose(wave)
+    made = tf.signal.irfft(tf.signal.rfft(rows, [size]) * response, [size])[:, : wave.shape[0]]
+    loud = tf.reduce_max(tf.abs(rows), axis=1, keepdims=True)
+    return tf.transpose(labels.where_valid(tf.abs(made) > _ROUNDING * loud, made))
 
 
 def _extended(span: Spans, edge: int) -> tuple[tf.Tensor, tf.Tensor]:

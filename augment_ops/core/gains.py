@@ -9,7 +9,7 @@ from augment_ops.core.labels import Window
 
 
 def amplify(window: Window, gain_db: tf.Tensor) -> tuple[Window, tf.Tensor]:
-    """Multiply each component of all waves by a gain, float32 [3] in dB.
+    """Multiply all waves by a gain in dB, float32, or each component by its own of [3].
 
     Returns:
         The window, and whether all samples stay finite; where they would not it is unchanged.
@@ -17,8 +17,13 @@ def amplify(window: Window, gain_db: tf.Tensor) -> tuple[Window, tf.Tensor]:
     ten = tf.constant(10.0, tf.float64)
     # A product: graphs turn a division by a constant into one, and eager code would not.
     gain = tf.pow(ten, tf.cast(gain_db, tf.float64) * 0.05)
-    waves = labels.waves(window)
-    scaled = {n: tf.cast(tf.cast(w, tf.float64) * gain, tf.float32) for n, w in waves.items()}
-    finite = [tf.reduce_all(tf.math.is_finite(wave)) for wave in scaled.values()]
-    done = tf.reduce_all(finite)
-    return {**window, **{n: tf.where(done, scaled[n], waves[n]) for n in waves}}, done
+    if gain.shape.rank:
+        # With the samples innermost, where a broadcast is quick.
+        gain = gain[:, None]
+    rows = {n: tf.cast(tf.transpose(w), tf.float64) for n, w in labels.waves(window).items()}
+    # The largest sample is the first to leave float32.
+    peaks = [tf.reduce_max(tf.abs(wave), axis=1, keepdims=True) * gain for wave in rows.values()]
+    done = tf.reduce_all(tf.math.is_finite(tf.cast(peaks, tf.float32)))
+    gain = tf.where(done, gain, tf.ones_like(gain))
+    scaled = {n: tf.transpose(tf.cast(wave * gain, tf.float32)) for n, wave in rows.items()}
+    return {**window, **scaled}, done

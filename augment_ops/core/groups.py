@@ -142,9 +142,8 @@ class RandAugment:
 
 def _some(seed: draw.Seed, number: int, bounds: tuple[int, int]) -> Chosen:
     count = draw.integer(seed, "count", *bounds)
-    keys = draw.uniform(seed, "order", shape=(number,))
-    rank = tf.argsort(tf.argsort(keys, stable=True), stable=True)
-    return rank < count, {"count": count}
+    order = draw.ranks(seed, "order", tf.ones(number, tf.bool))
+    return order < count, {"count": count}
 
 
 def _at_magnitude(op: str, magnitude: float, name: str) -> Step:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from augment_ops.core.labels import Window, length, rate_hz
+from augment_ops.core.labels import NAN, Window, length, rate_hz, where_valid
 from schemas.snr import GUARD_S, MIN_VALID_SHARE, NOISE_S, SIGNAL_S
 
 
@@ -46,9 +46,9 @@ def snr_slices(
 def mean_product(a: tf.Tensor, b: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
     """Return the mean of a·b over bool [..., T, 3], in float64; NaN over nothing."""
     product = tf.cast(a, tf.float64) * tf.cast(b, tf.float64)
-    total = tf.reduce_sum(tf.where(where, product, 0.0), axis=(-2, -1))
+    total = tf.reduce_sum(where_valid(where, product), axis=(-2, -1))
     count = tf.reduce_sum(tf.cast(where, tf.float64), axis=(-2, -1))
-    return total / tf.where(count > 0, count, float("nan"))
+    return total / tf.where(count > 0, count, NAN)
 
 
 def event_snr_db(window: Window) -> tf.Tensor:
@@ -56,17 +56,25 @@ def event_snr_db(window: Window) -> tf.Tensor:
 
     All live components count together: 20 log10(rms after P / rms before P).
     """
-    ratios = []
-    for p_sample in tf.unstack(window["event_p_sample"]):
+
+    def measured(p_sample: tf.Tensor) -> tf.Tensor:
+        wave, valid = window["waveform"], window["valid"]
         signal, noise = (
-            mean_product(window["waveform"][part], window["waveform"][part], window["valid"][part])
+            mean_product(wave[part], wave[part], valid[part])
             for part in snr_slices(window, p_sample)
         )
-        ratios.append(signal / noise)
+        return signal / noise
+
+    # Most slots are empty: nothing is measured there.
+    unknown = tf.constant(NAN, tf.float64)
+    ratios = [
+        tf.cond(tf.math.is_finite(p), lambda p=p: measured(p), lambda: unknown)
+        for p in tf.unstack(window["event_p_sample"])
+    ]
     ratio = tf.stack(ratios)
     usable = tf.math.is_finite(ratio) & (ratio > 0)
     db = 10.0 * tf.math.log(tf.where(usable, ratio, 1.0)) / tf.math.log(tf.cast(10, ratio.dtype))
-    return tf.cast(tf.where(usable, db, float("nan")), tf.float32)
+    return tf.cast(tf.where(usable, db, NAN), tf.float32)
 
 
 def peak(window: Window) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Mixing: the gain at which added noise gives a chosen SNR."""
+"""Mixing: the gain, of noise or of a signal, at which their sum has a chosen SNR."""
 
 from __future__ import annotations
 
@@ -31,18 +31,45 @@ def gain_for_snr(
         noise_s: length of the noise's slice, s.
         guard_s: gap between the noise's slice and P, s.
     """
+    a, b, c = _excess(window, noise, target_db, signal_s, noise_s, guard_s)
+    return tf.cast(tf.where(c > 0.0, _least_positive_root(a, b, c), labels.NAN), tf.float32)
+
+
+def signal_gain_for_snr(
+    window: Window, noise: tf.Tensor, target_db: tf.Tensor, *slices: float
+) -> tf.Tensor:
+    """Return the gain of the window at which it has an SNR in noise, float32, NaN if none does.
+
+    Args:
+        window: the window, valid where the mixture will be.
+        noise: what it is added to, as it is, float32 [T, 3].
+        target_db: the SNR of the mixture, dB.
+        slices: `signal_s`, `noise_s` and `guard_s` of `gain_for_snr`.
+    """
+    a, b, c = _excess({**window, "waveform": noise}, window["waveform"], target_db, *slices)
+    # The noise's own ratio is below the target: the signal has something to add.
+    return tf.cast(tf.where(c < 0.0, _least_positive_root(a, b, c), labels.NAN), tf.float32)
+
+
+def _excess(
+    window: Window,
+    added: tf.Tensor,
+    target_db: tf.Tensor,
+    signal_s: float = SIGNAL_S,
+    noise_s: float = NOISE_S,
+    guard_s: float = GUARD_S,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return a, b, c of a g^2 + b g + c: the power that wave + g added has beyond the SNR."""
     p = labels.first_sample(window, P)
     slices = snr_slices(window, p, signal_s, noise_s, guard_s)
     wave = window["waveform"]
-    # |wave + g noise|^2 over both slices: own + 2 g cross + g^2 added.
-    (own_s, own_n), (cross_s, cross_n), (added_s, added_n) = (
+    # |wave + g added|^2 over both slices: own + 2 g cross + g^2 more.
+    (own_s, own_n), (cross_s, cross_n), (more_s, more_n) = (
         [mean_product(a[part], b[part], window["valid"][part]) for part in slices]
-        for a, b in ((wave, wave), (wave, noise), (noise, noise))
+        for a, b in ((wave, wave), (wave, added), (added, added))
     )
     ratio = tf.pow(tf.constant(10.0, tf.float64), tf.cast(target_db, tf.float64) / 10.0)
-    a, b = added_s - ratio * added_n, 2.0 * (cross_s - ratio * cross_n)
-    c = own_s - ratio * own_n
-    return tf.cast(tf.where(c > 0.0, _least_positive_root(a, b, c), labels.NAN), tf.float32)
+    return more_s - ratio * more_n, 2.0 * (cross_s - ratio * cross_n), own_s - ratio * own_n
 
 
 def add_at_snr(window: Window, noise: tf.Tensor, target_db: tf.Tensor, *slices: float) -> Window:
@@ -50,7 +77,7 @@ def add_at_snr(window: Window, noise: tf.Tensor, target_db: tf.Tensor, *slices: 
 
     Args:
         window: the window; it comes back as it was where no gain gives the SNR.
-        noise: float32 [T, 3] of deviation 1.
+        noise: float32 [T, 3] of deviation 1, 0 where the window is not valid.
         target_db: the SNR of the mixture, dB.
         slices: `signal_s`, `noise_s` and `guard_s` of `gain_for_snr`.
 
@@ -60,10 +87,10 @@ def add_at_snr(window: Window, noise: tf.Tensor, target_db: tf.Tensor, *slices: 
     gain = gain_for_snr(window, noise, target_db, *slices)
     done = gain > 0.0
     wave = window["waveform"]
-    mixed = tf.where(done & window["valid"], wave + gain * noise, wave)
+    mixed = labels.either(done, {"waveform": wave + gain * noise}, window)
     return {
         **window,
-        "waveform": mixed,
+        **mixed,
         "snr_db": tf.where(done, target_db, labels.NAN),
         "noise_std": tf.where(done, gain, labels.NAN),
     }

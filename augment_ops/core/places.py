@@ -30,8 +30,16 @@ def recorded_sample(window: Window, seed: draw.Seed, name: str, components: tf.T
 
     Every sample that is valid on any of them is as likely.
     """
-    there = tf.reduce_any(window["valid"][None] & components[:, None, :], axis=-1)
-    reached = tf.cumsum(tf.cast(there, tf.int32), axis=-1)
-    last = tf.maximum(reached[:, -1] - 1, 0)
-    rank = draw.integer(seed, name, 0, last, shape=(components.shape[0],))
-    return tf.reduce_sum(tf.cast(reached <= rank[:, None], tf.int32), axis=-1)
+    valid = window["valid"]
+    # With the samples innermost, where a broadcast is quick.
+    there = tf.reduce_any(tf.transpose(valid) & components[:, :, None], axis=1)
+    number = tf.reduce_sum(tf.cast(there, tf.int32), axis=-1)
+    shape = (components.shape[0],)
+    rank = draw.integer(seed, name, 0, tf.maximum(number - 1, 0), shape=shape)
+
+    def searched() -> tf.Tensor:
+        reached = tf.cumsum(tf.cast(there, tf.int32), axis=-1)
+        return tf.reduce_sum(tf.cast(reached <= rank[:, None], tf.int32), axis=-1)
+
+    # Where all is recorded, the rank is the sample.
+    return tf.cond(tf.reduce_all(valid), lambda: rank, searched)

@@ -52,6 +52,11 @@ class BuiltStep:
         return dict(getattr(self.op, "needs", {}))
 
     @property
+    def grouped(self) -> bool:
+        """Whether it works on groups of stations and not on windows."""
+        return getattr(self.op, "grouped", False)
+
+    @property
     def crops(self) -> bool:
         """Whether it changes the window's length, and so must always run."""
         return hasattr(self.op, "output_samples")
@@ -66,14 +71,28 @@ def leaves(steps: tuple[BuiltStep, ...]) -> Iterator[BuiltStep]:
             yield step
 
 
-def build_steps(steps: tuple[Step, ...], where: str) -> tuple[BuiltStep, ...]:
+def build_steps(
+    steps: tuple[Step, ...], where: str, grouped: bool = False
+) -> tuple[BuiltStep, ...]:
     """Make a recipe's steps.
+
+    Args:
+        steps: the recipe's.
+        where: names them in errors.
+        grouped: whether the last of them may work on groups of stations.
 
     Raises:
         UserError: an unknown op or parameter, two steps of one name, an op on groups of
-            stations, or a cropping step that may not run.
+            stations where there are none or before one on windows, or a cropping step that may
+            not run.
     """
-    built = tuple(_build_step(step, where) for step in steps)
+    built = tuple(_build_step(step, where, grouped) for step in steps)
+    for step, following in zip(built, built[1:]):
+        if step.grouped and not following.grouped:
+            raise UserError(
+                f"{where}.{step.name}: works on groups of stations, so it must come behind "
+                f"{following.name}, which works on windows"
+            )
     names = [leaf.name for leaf in leaves(built)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -81,12 +100,15 @@ def build_steps(steps: tuple[Step, ...], where: str) -> tuple[BuiltStep, ...]:
     return built
 
 
-def _build_step(step: Step, where: str) -> BuiltStep:
+def _build_step(step: Step, where: str, grouped: bool = False) -> BuiltStep:
     place = f"{where}.{step.name}"
     group = GROUPS.get(step.op)
     op = build(group or op_class(step.op, place), step.parameters, place)
-    if getattr(op, "grouped", False):
-        raise UserError(f"{place}: works on groups of stations, not on single windows")
+    if getattr(op, "grouped", False) and not grouped:
+        raise UserError(
+            f"{place}: works on groups of stations, not on single windows; "
+            "expected `groups` in the recipe, and the step among the online ones"
+        )
     inner = tuple(_build_step(held, place) for held in op.held(step.name)) if group else ()
     built = BuiltStep(step.name, op, step.probability, inner)
     if built.crops and step.probability != 1.0:
@@ -120,6 +142,8 @@ def apply_steps(
     run_seed: int,
     epoch: tf.Tensor | int,
     sampling_rate_hz: float,
+    key: draw.Seed | None = None,
+    measure: bool = True,
 ) -> Window:
     """Run steps on one window.
 
@@ -130,17 +154,22 @@ def apply_steps(
         run_seed: the recipe's seed.
         epoch: int64 scalar; the offline job is epoch 0.
         sampling_rate_hz: the data set's rate, known when the graph is built.
+        key: the window's `draws.window_key`, where the caller made it for a whole batch.
+        measure: whether to measure `event_snr_db` anew, which takes a while.
 
     Returns:
-        The window with the steps' draws, and with `event_snr_db` measured anew.
+        The window with the steps' draws, and with `event_snr_db` as it is now.
     """
     recorded = {name: value for name, value in window.items() if "/" in name}
     window = {name: value for name, value in window.items() if "/" not in name}
-    run = _Run(partners, run_seed, epoch, sampling_rate_hz)
+    if key is None:
+        key = draw.window_key(run_seed, window["window_id"])
+    run = _Run(partners, key, epoch, sampling_rate_hz)
     for step in steps:
         window, drawn = run.step(step, window)
         recorded |= drawn
-    window["event_snr_db"] = event_snr_db(window)
+    if measure:
+        window["event_snr_db"] = event_snr_db(window)
     return {**window, **recorded}
 
 
@@ -149,7 +178,7 @@ class _Run:
     """What all steps of one window share."""
 
     partners: Partners
-    run_seed: int
+    key: draw.Seed
     epoch: tf.Tensor | int
     sampling_rate_hz: float
 
@@ -163,7 +192,7 @@ class _Run:
         """
         # A constant here, so that ops can turn seconds into static lengths.
         window = {**window, "sampling_rate_hz": tf.constant(self.sampling_rate_hz, tf.float32)}
-        seed = draw.step_seed(self.run_seed, window["window_id"], step.name, self.epoch)
+        seed = draw.step_seed(self.key, step.name, self.epoch)
 
         def skip() -> tuple[Window, Window]:
             return with_pairs(window, step.pairs), {n: tf.constant(NAN) for n in step.draws}
@@ -184,7 +213,6 @@ class _Run:
     def _group(self, step: BuiltStep, window: Window, seed: draw.Seed) -> tuple[Window, Window]:
         chosen, out = step.op.choose(seed, len(step.inner))
         drawn = _recorded(step, out)
-        window = with_pairs(window, step.pairs)
         for number, held in enumerate(step.inner):
             window, more = self.step(held, window, chosen[number])
             drawn |= more

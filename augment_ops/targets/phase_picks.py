@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,10 @@ import tensorflow as tf
 from augment_ops.core import labels
 from augment_ops.core.labels import Window
 from schemas.recipe import Positive
-from schemas.window import P, S
+from schemas.window import PHASES, S
+
+# Where a curve ends, in widths: behind six of them a Gaussian is below a float32's step from 1.
+_REACH = {"gaussian": 6.0, "triangle": 1.0, "box": 1.0}
 
 
 @dataclass(frozen=True)
@@ -33,23 +37,34 @@ class PhasePicks:
 
     def __call__(self, window: Window) -> tf.Tensor:
         """Return float32 [T, 3]: P, S, noise."""
-        width = self.width_s * labels.rate_hz(window)
-        time = tf.range(labels.length(window), dtype=tf.float32)[:, None]
-        distance = tf.abs(time - window["pick_sample"][None, :]) / width
-        curves = self._curve(distance)
-        inside = (window["pick_sample"] >= 0.0) & (window["pick_sample"] <= time[-1])
-        weight = labels.pick_weight(window)
-        columns = []
-        for phase in (P, S):
-            held = tf.where(inside & labels.is_pick(window, phase), curves, 0.0)
-            whole = tf.reduce_max(tf.where(weight < 1.0, 0.0, held), axis=-1)
-            mixed = tf.reduce_sum(tf.where(weight < 1.0, weight * held, 0.0), axis=-1)
-            columns.append(tf.minimum(whole + mixed, 1.0))
-        phases = tf.stack(columns, axis=-1)
-        total = tf.reduce_sum(phases, axis=-1, keepdims=True)
-        phases = phases / tf.maximum(total, 1.0)
-        noise = 1.0 - tf.reduce_sum(phases, axis=-1, keepdims=True)
-        return tf.concat([phases, tf.clip_by_value(noise, 0.0, 1.0)], axis=-1)
+        size, pick = labels.length(window), window["pick_sample"]
+        width = self.width_s * labels.static_rate_hz(window)
+        # Only where a curve is not zero: some hundred samples a slot, and not the whole window.
+        reach = min(math.ceil(_REACH[self.shape] * width), size)
+        held = labels.is_pick(window) & (pick >= 0.0) & (pick <= float(size - 1))
+        pick = tf.where(held, pick, 0.0)
+        at = tf.cast(tf.round(pick), tf.int32)[:, None] + tf.range(-reach, reach + 1)
+        curves = self._curve(tf.abs(tf.cast(at, tf.float32) - pick[:, None]) / width)
+        # One place more, for what lies outside.
+        at = tf.where(held[:, None] & (at >= 0) & (at < size), at, size)
+        phases = tf.gather(self._joined(window, at, curves, size), at, axis=1)
+        phases = phases / tf.maximum(tf.reduce_sum(phases, axis=0), 1.0)
+        noise = tf.clip_by_value(1.0 - tf.reduce_sum(phases, axis=0), 0.0, 1.0)
+        rows = tf.reshape(tf.stack([*tf.unstack(phases), noise], axis=-1), [-1, 3])
+        nothing = tf.constant([[0.0, 0.0, 1.0]] * (size + 1))
+        # Where patches overlap they bring the same row.
+        return tf.tensor_scatter_nd_update(nothing, tf.reshape(at, [-1, 1]), rows)[:size]
+
+    def _joined(self, window: Window, at: tf.Tensor, curves: tf.Tensor, size: int) -> tf.Tensor:
+        """Return float32 [2, T + 1], P and S: the largest whole curve, and the mixed ones' sum."""
+        second = tf.cast(window["pick_phase"] == S, tf.int32)[:, None]
+        places, count = at + second * (size + 1), len(PHASES) * (size + 1)
+        weight = labels.pick_weight(window)[:, None]
+        whole = tf.where(weight < 1.0, 0.0, curves)
+        mixed = tf.where(weight < 1.0, weight * curves, 0.0)
+        joined = tf.maximum(tf.math.unsorted_segment_max(whole, places, count), 0.0)
+        joined += tf.math.unsorted_segment_sum(mixed, places, count)
+        return tf.reshape(tf.minimum(joined, 1.0), [len(PHASES), -1])
 
     def _curve(self, distance: tf.Tensor) -> tf.Tensor:
         if self.shape == "gaussian":
