@@ -10,14 +10,15 @@ from functools import cached_property, lru_cache
 import numpy as np
 import tensorflow as tf
 
+from augment_ops.core.batches import map_windows
 from augment_ops.core.steps import (
     BuiltStep,
     apply_steps,
     build_steps,
     leaves,
-    output_spec,
     with_pairs,
 )
+from augment_ops.core.targets import build_targets, stored_spec, target_pairs
 from schemas.recipe import Recipe, parse_recipe
 from schemas.window import WINDOW_SPEC, WindowSpec
 
@@ -56,7 +57,7 @@ class Augmenter:
         one_thread_per_op()
         self.recipe = recipe
         self.steps = build_steps(recipe.offline, "offline")
-        self.spec = output_spec(recipe.spec, self.steps)
+        self.spec = stored_spec(recipe)
 
     def __call__(
         self, windows: list[Windows], partners: list[dict[str, Sequence[Windows]]], split: str
@@ -96,9 +97,10 @@ class Augmenter:
             field.name: tf.TensorSpec(spec.shape(field), field.dtype) for field in spec.fields
         }
         undrawn = {name: tf.constant(float("nan")) for name in spec.draws}
+        targets = target_pairs(build_targets(recipe.targets))
 
         def one(pair):
-            window, partners = pair
+            window, partners = with_pairs(pair[0], targets), pair[1]
             rate = spec.sampling_rate_hz
             made = apply_steps(steps, window, partners, recipe.seed, 0, rate)
             return undrawn | with_pairs(made, spec.pairs)
@@ -113,7 +115,7 @@ class Augmenter:
         # The number of windows is left open: the last batch of a shard must not trace anew.
         @tf.function(autograph=False, input_signature=(base, attached))
         def run(windows, partners):
-            return tf.map_fn(one, (windows, partners), fn_output_signature=signature)
+            return map_windows(one, (windows, partners), signature)
 
         return run
 

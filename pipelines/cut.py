@@ -12,7 +12,7 @@ from pipelines.listing import CODA_AFTER_S
 from pipelines.prepare import Record
 from pipelines.reference import Reference
 from schemas.errors import UserError
-from schemas.window import PHASES, UNKNOWN_TIME_NS, WindowSpec
+from schemas.window import EVENT_KINDS, PHASES, UNKNOWN_TIME_NS, WindowSpec
 
 
 def cut(record: Record, reference: Reference, spec: WindowSpec) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def cut(record: Record, reference: Reference, spec: WindowSpec) -> dict[str, Any
     rate = record.sampling_rate_hz
     start = round((reference.start_s - record.offset_s) * rate)
     spare = len(record.samples) - spec.samples
-    if spare >= 0 and reference.kind == "event":
+    if spare >= 0 and reference.kind in EVENT_KINDS:
         start = min(max(start, 0), spare)
     window = spec.empty_window()
     _cut_samples(window, record, reference, start, spec.samples)

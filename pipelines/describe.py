@@ -10,11 +10,14 @@ from pydantic import TypeAdapter
 
 from augment_ops.core.groups import GROUPS
 from augment_ops.core.registry import op_class, op_names
-from augment_ops.core.targets import target_class, target_names
+from augment_ops.core.targets import feed_pairs, labelled, target_class, target_names
 from pipelines.sources import formats, source_module
 from schemas.metadata import window_table
 from schemas.recipe import Recipe, WindowSize
 from schemas.window import WindowSpec
+
+# The training window that the shapes of targets are shown for.
+_SHOWN = WindowSpec(samples=3000, sampling_rate_hz=100.0)
 
 
 def summary(cls: type) -> str:
@@ -23,19 +26,23 @@ def summary(cls: type) -> str:
 
 
 def print_ops() -> int:
-    """Print each op and target with its parameters, their defaults, and what it draws."""
+    """Print each op with its parameters, defaults and draws, and each target with its shape."""
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     groups = {name: GROUPS[name] for name in sorted(GROUPS)}
-    for title, classes in (("Ops", _ops()), ("Groups", groups), ("Targets", _targets())):
+    for title, classes, third, said in (
+        ("Ops", _ops(), "draws", _draws),
+        ("Groups", groups, "draws", _draws),
+        (f"Targets of windows of T = {_SHOWN.samples} samples", _targets(), "shape", _shape),
+    ):
         table = Table(title=title, title_justify="left", show_lines=True)
-        for column in ("name", "parameters", "draws", "what it does"):
+        for column in ("name", "parameters", third, "what it does"):
             table.add_column(column, overflow="fold")
         for name, cls in classes.items():
             given = "\n".join(f"{f.name}: {_shown(f.default)}" for f in dataclasses.fields(cls))
-            table.add_row(name, given, "\n".join(_draws(cls)), summary(cls))
+            table.add_row(name, given, "\n".join(said(cls)), summary(cls))
         console.print(table)
     return 0
 
@@ -52,6 +59,19 @@ def _draws(cls: type) -> tuple[str, ...]:
     """Return what an op draws; where that depends on its parameters, with the default ones."""
     draws = getattr(cls, "draws", ())
     return cls().draws if isinstance(draws, property) else draws
+
+
+def _shape(cls: type) -> tuple[str]:
+    """Return the shape of a target with the default parameters, from an empty window."""
+    import tensorflow as tf
+
+    targets = {"target": cls()}
+    spec = dataclasses.replace(_SHOWN, pairs=feed_pairs(targets))
+    empty = spec.empty_window()
+    window = {field.name: tf.constant(empty[field.name], field.dtype) for field in spec.fields}
+    values, _ = labelled(targets, window, spec.sampling_rate_hz)
+    sizes = ("T" if size == spec.samples else str(size) for size in values["target"].shape)
+    return (f"[{', '.join(sizes)}]",)
 
 
 def _shown(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from augment_ops.core import draws as draw
 from augment_ops.core.labels import Window, live
 from augment_ops.core.steps import BuiltStep, leaves
 from schemas.record import parser
-from schemas.window import WINDOW_SPEC, WindowSpec
+from schemas.window import KINDS, WINDOW_SPEC, WindowSpec
 
 # 256 windows of 90 s at 100 Hz are 35 MB.
 POOL_WINDOWS = 256
@@ -31,13 +30,7 @@ class Pool:
 Pools = dict[str, Pool]
 
 
-def load_pools(
-    folder: str,
-    manifest: dict[str, Any],
-    spec: WindowSpec,
-    steps: tuple[BuiltStep, ...],
-    split: str,
-) -> Pools:
+def load_pools(paths: list[str], spec: WindowSpec, steps: tuple[BuiltStep, ...]) -> Pools:
     """Read a split's first windows of each kind that the steps need, in the shards' own order.
 
     The job shuffled that order, so the first are a fair sample, and the same on every machine.
@@ -46,14 +39,13 @@ def load_pools(
     for step in leaves(steps):
         for role, number in step.needs.items():
             roles[role] = max(number, roles.get(role, 0))
-    shards = [s for s in manifest["shards"] if s["split"] == split]
-    return {role: _load_pool(folder, shards, spec, role, roles[role]) for role in sorted(roles)}
+    return {role: _load_pool(paths, spec, role, roles[role]) for role in sorted(roles)}
 
 
-def _load_pool(folder: str, shards: list[dict], spec: WindowSpec, kind: str, least: int) -> Pool:
+def _load_pool(paths: list[str], spec: WindowSpec, kind: str, least: int) -> Pool:
     """Return the pool of a kind; empty windows fill it up to what one window wants."""
-    paths = [posixpath.join(folder, s["name"]) for s in shards if s["kinds"].get(kind)]
-    parse, names = parser(spec), [field.name for field in WINDOW_SPEC]
+    names = [*(field.name for field in WINDOW_SPEC), *spec.pairs]
+    parse = parser(spec, only=names)
     windows = tf.data.TFRecordDataset(paths).map(parse)
     found = windows.filter(lambda window: window["kind"] == kind).take(POOL_WINDOWS)
     rows = list(found.as_numpy_iterator())
@@ -64,13 +56,13 @@ def _load_pool(folder: str, shards: list[dict], spec: WindowSpec, kind: str, lea
 
 
 def attach(
-    pools: Pools, steps: tuple[BuiltStep, ...], window: Window, run_seed: int, epoch: tf.Tensor
+    pools: Pools, steps: tuple[BuiltStep, ...], window: Window, key: draw.Seed, epoch: tf.Tensor
 ) -> dict[str, dict[str, Window]]:
     """Return each step's partners for one window, as `apply_steps` takes them."""
     partners: dict[str, dict[str, Window]] = {}
     for step in leaves(steps):
         for role, number in step.needs.items():
-            seed = draw.step_seed(run_seed, window["window_id"], f"{step.name}/partner", epoch)
+            seed = draw.step_seed(key, f"{step.name}/partner", epoch)
             chosen = _draw(pools[role], window, seed, number, step.op)
             partners.setdefault(step.name, {})[role] = chosen
     return partners
@@ -79,11 +71,12 @@ def attach(
 def _draw(pool: Pool, window: Window, seed: tf.Tensor, number: int, op: Any) -> Window:
     """Draw windows that fit, as `plan.fits` has it.
 
-    Of another record and event, with every live component, with what the op says must match,
-    and of a source that its weights draw.
+    For a window of a kind that the op takes: of another record and event, with every live
+    component, with what the op says must match, and of a source that its weights draw.
     """
     windows, ids = pool.windows, window["event_id"]
     fit = tf.reduce_all(pool.live | ~live(window), axis=-1)
+    fit &= tf.reduce_any(window["kind"] == tf.constant(getattr(op, "kinds", KINDS)))
     fit &= (windows["window_id"] != "") & (pool.record != _record(window["window_id"]))
     same = (windows["event_id"][:, :, None] == ids[None, None, :]) & (ids != "")[None, None, :]
     fit &= ~tf.reduce_any(same, axis=(1, 2))
@@ -94,7 +87,7 @@ def _draw(pool: Pool, window: Window, seed: tf.Tensor, number: int, op: Any) -> 
         reached = tf.cumsum(tf.constant(weights, tf.float32))
         place = draw.uniform(seed, "source", shape=(1,)) * reached[-1]
         fit &= windows["source"] == tf.gather(names, tf.searchsorted(reached[:-1], place, "right"))
-    keys = draw.uniform(seed, "choice", shape=tf.shape(fit))
+    keys = draw.uniform(seed, "choice", shape=fit.shape)
     order = tf.argsort(tf.where(fit, keys, 2.0))[:number]
     chosen = {
         name: tf.ensure_shape(tf.gather(value, order), (number, *value.shape[1:]))

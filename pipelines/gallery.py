@@ -1,4 +1,7 @@
-"""The gallery: every op on the same real seismogram, before and after, as pictures and a page."""
+"""The gallery: every op on one real seismogram, before and after, as pictures and a page.
+
+An op for simulated events is shown on one of these.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,20 @@ from pipelines.picture import draw_window
 from pipelines.reference import Inspected
 from pipelines.sources import list_parts, list_windows
 from pipelines.sources._obspy_examples import build_archive
-from schemas.recipe import Recipe, load_recipe
-from schemas.window import WINDOW_SPEC
+from schemas.recipe import Recipe, Source, load_recipe
+from schemas.window import KINDS, WINDOW_SPEC
 
 Window = dict[str, np.ndarray]
+# One whose mechanism shows both P and S.
+_SIMULATED = Source(
+    name="simulated",
+    format="full_space",
+    simulated=True,
+    events=1,
+    seed=15,
+    magnitude=(4.5, 4.5),
+    distance_km=(25.0, 25.0),
+)
 # An op draws anew until it changes something, so often at the most.
 _TRIES = 50
 
@@ -39,51 +52,63 @@ def draw_gallery(folder: str) -> list[Path]:
         The paths of the ops' pictures.
     """
     os.makedirs(folder, exist_ok=True)
-    recipe, window, partners = examples()
+    recipe, windows = examples()
     names = [name for name in op_names() if not getattr(op_class(name), "grouped", False)]
-    shown = {name: applied(name, window, partners, recipe) for name in names}
+    shown = {name: applied(name, windows, recipe) for name in names}
     paths = []
     for name, (after, drawn) in shown.items():
         paths.append(Path(folder, f"{name}.png"))
-        _draw({name: (after, drawn)}, window, recipe, paths[-1])
-    _draw(shown, window, recipe, Path(folder, "sheet.png"))
+        _draw({name: (after, drawn)}, shown_on(name, windows), recipe, paths[-1])
+    _draw(shown, windows["event"], recipe, Path(folder, "sheet.png"))
     Path(folder, "index.html").write_text(_page(names), encoding="utf-8")
     return paths
 
 
 @lru_cache(maxsize=1)
-def examples() -> tuple[Recipe, Window, dict[str, Window]]:
-    """Return the demo's recipe, its clearest window on three components, and partners of it."""
+def examples() -> tuple[Recipe, dict[str, Window]]:
+    """Return the demo's recipe, and windows on three components.
+
+    They are the demo's clearest ``event``, the next clear one as its ``partner``, ``noise``, and a
+    ``simulated`` event.
+    """
     with tempfile.TemporaryDirectory() as folder:
         build_archive(Path(folder))
         os.environ[ARCHIVE] = folder
         recipe = load_recipe(RECIPE)
+        recipe = recipe.model_copy(update={"sources": (*recipe.sources, _SIMULATED)})
         found = [
             inspected
             for part in list_parts(recipe)
             for item in list_windows(recipe, *part)
             if isinstance(inspected := inspect(item, recipe), Inspected) and inspected.live == "ENZ"
         ]
-        events = [i for i in found if len(i.reference.events) == 1 and len(i.reference.picks) > 1]
+        kinds = {kind: [i for i in found if i.reference.kind == kind] for kind in KINDS}
+        events = [
+            i for i in kinds["event"] if len(i.reference.events) == 1 and len(i.reference.picks) > 1
+        ]
         events.sort(key=lambda i: i.snr_db[0])
-        noise = next(i for i in found if i.reference.kind == "noise")
-        chosen = {"": events[-1], "event": events[-2], "noise": noise}
+        chosen = {"event": events[-1], "partner": events[-2]}
+        chosen |= {kind: kinds[kind][0] for kind in ("noise", "simulated")}
         windows = {role: read_window(i.reference, recipe) for role, i in chosen.items()}
     for role, window in windows.items():
         window["window_id"] = np.array(f"gallery/{role}".encode(), dtype=object)
         window["split"] = np.array(b"train", dtype=object)
-    return recipe, windows[""], windows
+    return recipe, windows
+
+
+def shown_on(name: str, windows: dict[str, Window]) -> Window:
+    """Return the window that an op is shown on: of the first kind that it takes."""
+    return windows[getattr(op_class(name), "kinds", ("event",))[0]]
 
 
 def _tensors(window: Window) -> dict[str, tf.Tensor]:
     return {f.name: tf.constant(window[f.name], f.dtype) for f in WINDOW_SPEC}
 
 
-def applied(
-    name: str, window: Window, partners: dict[str, Window], recipe: Recipe
-) -> tuple[Window, str]:
-    """Return what an op makes of the window in the first epoch that shows it."""
-    step = BuiltStep(name, op_class(name)())
+def applied(name: str, windows: dict[str, Window], recipe: Recipe) -> tuple[Window, str]:
+    """Return what an op makes of its window in the first epoch that shows it."""
+    step, window = BuiltStep(name, op_class(name)()), shown_on(name, windows)
+    partners = {**windows, "event": windows["partner"]}
     attached = {
         name: {
             role: {n: tf.stack([v] * number) for n, v in _tensors(partners[role]).items()}
@@ -108,7 +133,8 @@ def _draw(shown: dict[str, tuple[Window, str]], window: Window, recipe: Recipe, 
     rows = -(-(len(shown) + 1) // columns) if columns > 1 else 2
     figure = Figure(figsize=(6.5 if columns == 1 else 16, 2.3 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    draw_window(axes[0], window, recipe, "as recorded")
+    simulated = window["kind"] == b"simulated"
+    draw_window(axes[0], window, recipe, "simulated" if simulated else "as recorded")
     for axis, (name, (after, drawn)) in zip(axes[1:], shown.items()):
         draw_window(axis, after, recipe, f"{name}\n{drawn}" if columns == 1 else name)
     for axis in axes[len(shown) + 1 :]:
@@ -143,8 +169,8 @@ body {{ margin: 2rem auto; padding: 0 1rem }}
 img {{ max-width: 100%; background: white }}
 </style>
 <h1>{count} ops on one seismogram</h1>
-<p>Above as recorded, below after the op with its default parameters. Grey is not valid; red is P,
-blue is S.</p>
+<p>Above as recorded or simulated, below after the op with its default parameters. Grey is not
+valid; red is P, blue is S.</p>
 {items}
 </html>
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipelines import simulated
 from pipelines.cut import cut
 from pipelines.prepare import Record, prepare
 from pipelines.reference import Inspected, Reference, Rejected, unit_hash
@@ -11,7 +12,7 @@ from pipelines.sources import load
 from schemas.errors import UserError
 from schemas.recipe import Recipe
 from schemas.snr import snr_db
-from schemas.window import COMPONENTS
+from schemas.window import COMPONENTS, EVENT_KINDS
 
 _SCREEN_S = 3.0
 _CLIP_RUN = 3
@@ -31,7 +32,11 @@ def _load(reference: Reference, recipe: Recipe) -> Record:
 
 
 def _window(record: Record, reference: Reference, recipe: Recipe) -> dict[str, np.ndarray]:
-    prepared = prepare(record, recipe.preparation, recipe.window.sampling_rate_hz)
+    preparation = recipe.preparation
+    if reference.kind == "simulated":
+        record = simulated.from_rest(record, reference.start_s)
+        preparation = simulated.preparation(preparation)
+    prepared = prepare(record, preparation, recipe.window.sampling_rate_hz)
     return cut(prepared, reference, recipe.spec)
 
 
@@ -50,24 +55,27 @@ def inspect(reference: Reference, recipe: Recipe) -> Inspected | Rejected:
 def _check(window: dict, record: Record, reference: Reference, recipe: Recipe) -> tuple[float, ...]:
     """Return the SNR of each event.
 
+    A simulation has no noise and no recorder: neither SNR nor clipping refuses it.
+
     Raises:
         UserError: the window is beyond one of the recipe's limits.
     """
     limits, valid = recipe.inspect, window["valid"]
+    recorded = reference.kind != "simulated"
     share = valid.mean(axis=0).max()
     if share < limits.min_valid_share:
         raise UserError(
             f"{share:.3f} of the samples are recorded, expected at least "
             f"inspect.min_valid_share {limits.min_valid_share:g}"
         )
-    if limits.max_clipped_share is not None:
+    if recorded and limits.max_clipped_share is not None:
         clipped = clipped_share(record.samples, record.valid)
         if clipped > limits.max_clipped_share:
             raise UserError(
                 f"{clipped:.4f} of the samples are clipped, expected at most "
                 f"inspect.max_clipped_share {limits.max_clipped_share:g}"
             )
-    if reference.kind != "event":
+    if reference.kind not in EVENT_KINDS:
         if recipe.noise.max_std_ratio is not None:
             _screen(window, recipe)
         return ()
@@ -76,7 +84,7 @@ def _check(window: dict, record: Record, reference: Reference, recipe: Recipe) -
     rate = recipe.window.sampling_rate_hz
     p_samples = window["event_p_sample"][: len(reference.events)]
     snr = tuple(snr_db(window["waveform"], valid, p, rate) for p in p_samples)
-    if limits.min_snr_db is not None and not snr[0] >= limits.min_snr_db:
+    if recorded and limits.min_snr_db is not None and not snr[0] >= limits.min_snr_db:
         raise UserError(
             f"SNR is {snr[0]:.1f} dB, expected at least inspect.min_snr_db {limits.min_snr_db:g}"
         )

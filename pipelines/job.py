@@ -14,7 +14,7 @@ import apache_beam as beam
 from apache_beam import pvalue
 from apache_beam.metrics import Metrics
 
-from augment_ops.core.steps import build_steps, output_spec
+from augment_ops.core.targets import stored_spec
 from pipelines import plan, progress, publish, sources
 from pipelines.inspection import inspect
 from pipelines.pair import PairPartners
@@ -166,7 +166,7 @@ def _copies(
 def _to_shard(planned: Planned, recipe: Recipe, sizes: dict[str, int]) -> tuple:
     split = planned.inspected.split
     shards = plan.shard_count(sizes[split], recipe)
-    return (split, plan.shard_of(planned.window_id, recipe, shards), shards), planned
+    return (split, plan.shard_of(planned, recipe, shards), shards), planned
 
 
 def _shard_keys(size: tuple[str, int], recipe: Recipe) -> Iterator[tuple]:
@@ -193,7 +193,6 @@ class AugmentJob(beam.PTransform):
     def expand(self, root: Any) -> Any:
         """Wire the stages; the result is one element, the manifest."""
         recipe, output = self.recipe, self.output
-        spec = output_spec(recipe.spec, build_steps(recipe.offline, "offline"))
         inspected, unfit, listed = root | "InspectSources" >> InspectSources(recipe, output)
         made = (
             inspected
@@ -213,7 +212,7 @@ class AugmentJob(beam.PTransform):
                 _publish,
                 recipe,
                 output,
-                spec,
+                stored_spec(recipe),
                 pvalue.AsSingleton(listed),
                 pvalue.AsList(made.summaries),
                 pvalue.AsList(rejected),

@@ -32,7 +32,7 @@ def copy_factor(kind: str, recipe: Recipe, counts: dict[str, int]) -> float:
     others are copied up to it. A kind that is absent, or has no share, stands aside.
 
     Args:
-        kind: event, noise or hard_negative.
+        kind: event, noise, hard_negative or simulated.
         recipe: its `copies` and `balance`.
         counts: windows of each kind in the split.
     """
@@ -124,9 +124,11 @@ def shard_count(windows: int, recipe: Recipe) -> int:
     return max(1, math.ceil(windows / recipe.output.windows_per_shard))
 
 
-def shard_of(window_id: str, recipe: Recipe, shards: int) -> int:
-    """Return the shard of a window."""
-    return stable_hash(recipe.seed, "shard", window_id) % shards
+def shard_of(planned: Planned, recipe: Recipe, shards: int) -> int:
+    """Return the shard of a window; windows that training groups by event share theirs."""
+    window_id, events = planned.window_id, planned.inspected.reference.events
+    together = f"{events[0].event_id}/{planned.copy}" if recipe.groups and events else window_id
+    return stable_hash(recipe.seed, "shard", together) % shards
 
 
 def shard_name(recipe: Recipe, split: str, shard: int, shards: int) -> str:

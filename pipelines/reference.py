@@ -46,7 +46,7 @@ class Reference:
     Args:
         source: the source's name in the recipe.
         trace: the record's name, unique in its source.
-        kind: event, noise or hard_negative.
+        kind: event, noise, hard_negative or simulated.
         locator: what the source's `load` needs to find the record; strings.
         record_start_ns: UTC time of the record's nominal start, -1 if unknown.
         start_s: nominal start of the window, seconds after the record's start.

@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from augment_ops.core.steps import build_steps, leaves, output_spec
-from augment_ops.core.targets import build_targets
+from augment_ops.core.targets import stored_spec
 from pipelines import progress, worker
 from pipelines.job import AugmentJob
 from pipelines.publish import claim, stored_manifest
@@ -33,13 +33,12 @@ def check(recipe: Recipe) -> None:
     """
     list_parts(recipe)
     offline, online = build_steps(recipe.offline, "offline"), build_steps(recipe.online, "online")
-    output_spec(output_spec(recipe.spec, offline), online)
+    output_spec(stored_spec(recipe), online)
     known = {source.name for source in recipe.sources}
     for step in leaves(offline + online):
         for name, _ in getattr(step.op, "sources", ()):
             if name not in known:
                 raise UserError(f"{step.name}: sources: got {name!r}; {nearest(name, known)}")
-    build_targets(recipe.targets)
 
 
 def augment(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from augment_ops.core.targets import stored_spec
 from pipelines.plan import shard_name
 from pipelines.prepare import Record, prepare
 from pipelines.publish import claim, publish
@@ -139,7 +140,7 @@ def published(recipe: Recipe, output: Path, references=None, split_of=None) -> d
     made = [make_shard(recipe, str(output), s, 0, 1, plan) for s, plan in sorted(plans.items())]
     rejected = [entry for _, entries in made for entry in entries]
     summaries = [summary for summary, _ in made]
-    return publish(recipe, str(output), recipe.spec, len(references), summaries, rejected)
+    return publish(recipe, str(output), stored_spec(recipe), len(references), summaries, rejected)
 
 
 def edit_manifest(output: Path, edit) -> None:

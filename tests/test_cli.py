@@ -74,6 +74,10 @@ def test_ops_lists_every_op_with_its_defaults(monkeypatch, capsys):
     for word in ("random_shift", "channel_dropout", "superpose_noise", "data_gap", "phase_picks"):
         assert word in out
     assert f"snr_db: {list(SuperposeNoise().snr_db)}" in out
+    shapes = {"phase_picks": "[T, 3]", "polarity": "[3]", "denoise_masks": "[201, 31, 3, 2]"}
+    lines = out[out.index("Targets of windows of") :].splitlines()
+    for name, shape in shapes.items():
+        assert any(name in line and shape in line for line in lines)
 
 
 def test_schemas_are_json_that_holds_every_field(capsys):
@@ -85,7 +89,8 @@ def test_schemas_are_json_that_holds_every_field(capsys):
     steps = schema["$defs"]["Step"]["anyOf"][1]["properties"]
     assert steps["superpose_noise"]["properties"]["snr_db"]["maxItems"] == 2
     formats = {s["properties"]["format"]["const"] for s in schema["$defs"]["Source"]["anyOf"]}
-    assert formats == {"archive", "phasenet_npz", "seisbench", "stead"}
+    files = {"archive", "phasenet_npz", "seisbench", "seismograms", "stead"}
+    assert formats == {*files, "full_space"}
 
 
 @pytest.mark.parametrize(

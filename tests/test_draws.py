@@ -12,7 +12,7 @@ MANY = tf.constant([3, 4], tf.int64)
 
 
 def seed(run=7, window="window", step="step", epoch=0):
-    return draw.step_seed(run, tf.constant(window), step, epoch)
+    return draw.step_seed(draw.window_key(run, tf.constant(window)), step, epoch)
 
 
 def each_epoch(call, dtype):

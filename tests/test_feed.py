@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.feed import Maker, steps_per_epoch, training_dataset
+from augment_ops.core import draws
+from pipelines.feed import steps_per_epoch, training_dataset
+from pipelines.feed_make import Maker
 from pipelines.feed_partners import attach
+from pipelines.feed_rows import row_parser
 from pipelines.publish import stored_manifest, stored_recipe
 from pipelines.runner import augment
 from schemas.errors import UserError
+from schemas.record import parser
 from schemas.validate import window_faults
 from schemas.window import P, WindowSpec
 from tests.builders import RATE
@@ -34,14 +38,26 @@ def read(folder, **options):
     return inputs, targets
 
 
-def drawn(folder, epoch, split="train"):
+def paths_of(folder, split="train"):
+    return [str(path) for path in shard_files(folder) if f"-{split}." in path.name]
+
+
+def maker_of(folder, split="train", **parts):
+    """Return what makes the windows of a split, with other parts of the recipe."""
+    spec = WindowSpec.from_json(stored_manifest(str(folder))["window"])
+    recipe = with_parts(stored_recipe(str(folder)), **parts)
+    return Maker(recipe, spec, paths_of(folder, split), split)
+
+
+def drawn(folder, epoch, split="train", **parts):
     """Return each window of a split by its id, after the online steps of an epoch."""
-    manifest = stored_manifest(str(folder))
-    maker = Maker(stored_recipe(str(folder)), manifest, str(folder), split)
-    paths = [str(path) for path in shard_files(folder) if f"-{split}." in path.name]
-    numbers = tf.constant(epoch, tf.int64)
-    dataset = tf.data.TFRecordDataset(paths).map(lambda record: maker.window(record, numbers))
-    return {w["window_id"]: w for w in dataset.as_numpy_iterator()}
+    maker, found = maker_of(folder, split, **parts), {}
+    rows, number = row_parser(maker.stored), tf.constant(epoch, tf.int64)
+    blocks = tf.data.TFRecordDataset(paths_of(folder, split)).batch(8)
+    for block in blocks.map(lambda block: maker.windows(rows(block), number)).as_numpy_iterator():
+        for row, name in enumerate(block["window_id"]):
+            found[name] = {field: value[row] for field, value in block.items()}
+    return found
 
 
 def sorted_rows(array):
@@ -203,17 +219,12 @@ def test_noise_and_events_are_superposed_online_from_the_same_split(folder):
         {"superpose_event": {"dense_swarm": True, "lead_s": 0.5}},
         {"superpose_noise": {"snr_db": [3, 9], "signal_s": 2, "noise_s": 2}},
     ]
-    recipe = with_parts(stored_recipe(str(folder)), online=steps)
-    manifest = stored_manifest(str(folder))
-    maker = Maker(recipe, manifest, str(folder), "train")
+    maker = maker_of(folder, online=steps)
     train = {w["window_id"].item() for w in windows(folder, "*-train.*")}
     for pool in maker.pools.values():
         assert set(pool.windows["window_id"].numpy()) <= train
-    paths = [str(path) for path in shard_files(folder) if "-train." in path.name]
     drawn_snr, placed = [], 0
-    epoch = tf.constant(0, tf.int64)
-    dataset = tf.data.TFRecordDataset(paths).map(lambda record: maker.window(record, epoch))
-    for window in dataset.as_numpy_iterator():
+    for window in drawn(folder, 0, online=steps).values():
         placed += window["superpose_event/placed"] == 1
         target = window["superpose_noise/snr_db"]
         if np.isfinite(target):
@@ -228,19 +239,16 @@ def test_noise_and_events_are_superposed_online_from_the_same_split(folder):
 
 
 def test_online_partners_match_what_they_are_asked_to(folder):
-    manifest = stored_manifest(str(folder))
     for match in ([], ["station"]):
-        steps = [{"superpose_noise": {"match": match}}]
-        recipe = with_parts(stored_recipe(str(folder)), online=steps)
-        maker = Maker(recipe, manifest, str(folder), "train")
-        same = []
-        for path in [path for path in shard_files(folder) if "-train." in path.name]:
-            for record in tf.data.TFRecordDataset(str(path)):
-                window = maker.parse(record)
-                partners = attach(maker.pools, maker.steps, window, 0, tf.constant(0, tf.int64))
-                chosen = partners["superpose_noise"]["noise"]
-                assert chosen["kind"][0] == "noise" and chosen["window_id"][0] != ""
-                same.append(bool(chosen["station"][0] == window["station"]))
+        maker = maker_of(folder, online=[{"superpose_noise": {"match": match}}])
+        same, parse = [], parser(maker.stored)
+        for record in tf.data.TFRecordDataset(paths_of(folder)):
+            window = parse(record)
+            key = draws.window_key(0, window["window_id"])
+            partners = attach(maker.pools, maker.steps, window, key, tf.constant(0, tf.int64))
+            chosen = partners["superpose_noise"]["noise"]
+            assert chosen["kind"][0] == "noise" and chosen["window_id"][0] != ""
+            same.append(bool(chosen["station"][0] == window["station"]))
         assert all(same) == bool(match)
 
 

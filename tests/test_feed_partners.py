@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from augment_ops.core import draws
 from augment_ops.core.steps import BuiltStep
 from augment_ops.superpose_noise import SuperposeNoise
 from pipelines.feed_partners import Pool, attach
@@ -27,10 +28,11 @@ def noise(number, source="a", trace=None, live=(True, True, True)):
 def drawn(op, pool, window, epochs=EPOCHS):
     """Return the ids of the partners of one window in some epochs."""
     step, given = BuiltStep("noise", op), tensors(window)
+    key = draws.window_key(0, given["window_id"])
 
     @tf.function(autograph=False)
     def one(epoch):
-        return attach({"noise": pool}, (step,), given, 0, epoch)["noise"]["noise"]["window_id"][0]
+        return attach({"noise": pool}, (step,), given, key, epoch)["noise"]["noise"]["window_id"][0]
 
     ids = tf.map_fn(one, tf.range(epochs, dtype=tf.int64), fn_output_signature=tf.string)
     return [value.decode() for value in ids.numpy()]

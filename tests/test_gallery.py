@@ -8,7 +8,7 @@ from matplotlib import image
 
 from augment_ops.core.registry import op_class, op_names
 from pipelines.cli import main
-from pipelines.gallery import applied, examples
+from pipelines.gallery import applied, examples, shown_on
 
 
 def test_each_op_has_a_picture_of_a_change(tmp_path, capsys):
@@ -26,7 +26,9 @@ def test_each_op_has_a_picture_of_a_change(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", [n for n in op_names() if not hasattr(op_class(n), "grouped")])
 def test_what_it_shows_was_changed_by_the_op(name):
-    recipe, window, partners = examples()
-    after, drawn = applied(name, window, partners, recipe)
-    assert not np.array_equal(after["waveform"], window["waveform"])
+    recipe, windows = examples()
+    before = shown_on(name, windows)
+    assert (before["kind"] == b"simulated") == (name == "superpose_simulated")
+    after, drawn = applied(name, windows, recipe)
+    assert not np.array_equal(after["waveform"], before["waveform"])
     assert set(re.findall(r"(\w+) [-\d.nae+]+", drawn)) == set(op_class(name)().draws)

@@ -115,12 +115,16 @@ def test_each_shard_holds_the_windows_and_labels_that_the_plan_implies(data, tmp
         split = assign_split(reference, recipe)
         copies = 2 if reference.kind == "event" and split == "train" else 1
         for copy in range(copies if reference.base_id not in rejected else 0):
-            expected.setdefault(split, []).append((f"{reference.base_id}/{copy}", reference.kind))
+            expected.setdefault(split, []).append(Planned(Inspected(reference, "ENZ"), copy))
     for split, planned in expected.items():
         shards = plan.shard_count(len(planned), recipe)
         for shard in range(shards):
             path = tmp_path / plan.shard_name(recipe, split, shard, shards)
-            here = {i: kind for i, kind in planned if plan.shard_of(i, recipe, shards) == shard}
+            here = {
+                item.window_id: item.inspected.reference.kind
+                for item in planned
+                if plan.shard_of(item, recipe, shards) == shard
+            }
             found = windows(tmp_path, path.name)
             assert {w["window_id"].item().decode() for w in found} == set(here)
             events = sum(kind == "event" for kind in here.values())

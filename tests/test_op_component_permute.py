@@ -103,4 +103,4 @@ def test_pairs_move_too():
 
 def test_runs_everywhere_and_draws_anew():
     assert_runs_everywhere(ALL, CASES["gaps"])
-    assert changes(ALL, CASES["p_and_s"], epochs=32) == len(ORDERS) - 1
+    assert changes(ALL, CASES["p_and_s"], epochs=64) == len(ORDERS) - 1

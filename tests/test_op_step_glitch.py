@@ -99,8 +99,8 @@ def test_several_jumps_are_as_many_as_drawn():
         jumps = np.abs(np.diff(added, axis=0, prepend=0.0))
         found = np.count_nonzero(jumps > LOW / 2)
         drawn.append(made["step/jumps"])
-        # Two at one sample of one component are seen as one.
-        assert found == drawn[-1] or found == drawn[-1] - 1
+        # Two at one sample of one component are seen as one, or as none if they cancel.
+        assert drawn[-1] - 2 <= found <= drawn[-1]
         assert jumps.max() <= 2 * made["step/height"] * 1.001
     seen, counts = np.unique(drawn, return_counts=True)
     assert seen.tolist() == [1, 2, 3] and chisquare(counts).pvalue > 0.001

@@ -120,7 +120,7 @@ def test_clipped_marks_move_too():
     places = places_of({"step/factor": out["factor"].numpy()}, window)
     # Whatever takes anything from a clipped neighbour.
     near = np.isin([np.floor(places), np.ceil(places)], [500, 510, 511]).any(axis=0)
-    assert near.sum() > 4
+    assert near.sum() > 2
     np.testing.assert_array_equal(out["clipped"][:, 0], near)
 
 

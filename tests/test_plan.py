@@ -204,7 +204,7 @@ def test_shards_are_as_many_as_are_filled(windows, size):
 def test_shards_hang_on_ids_alone():
     recipe = recipe_of()
     planned = copied(recipe_of(copies={"event": 4}), {"event": 200})
-    shards = {item.window_id: plan.shard_of(item.window_id, recipe, 8) for item in planned}
+    shards = {item.window_id: plan.shard_of(item, recipe, 8) for item in planned}
     counts = [list(shards.values()).count(shard) for shard in range(8)]
     assert sum(counts) == 800 and min(counts) > 60
     order = plan.in_shard_order(planned, recipe)

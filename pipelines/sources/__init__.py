@@ -4,7 +4,8 @@
 - ``list_windows(listing, options)``: yields a `Reference` for each window the source holds,
   or a `Rejected` for a row that cannot be one, and reads no samples where it can be avoided;
 - ``load(reference)``: returns the long `Record` that the window is cut from;
-- optionally ``parts(options)``: the options of pieces that can be listed in parallel.
+- optionally ``parts(options)``: the options of pieces that can be listed in parallel;
+- optionally ``SIMULATED = True``: it computes waveforms, and a recipe must mark it `simulated`.
 
 Errors are `UserError`s: one line with the file, the field, what was got and what was expected.
 """
@@ -21,7 +22,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines import files
+from pipelines import files, simulated
 from pipelines.prepare import Record
 from pipelines.reference import Reference, Rejected
 from schemas.errors import UserError, explain, nearest
@@ -63,7 +64,12 @@ def source_module(name: str, where: str = "sources") -> ModuleType:
 def source_options(source: Source) -> Any:
     """Check a source's keys against its format; fill in the environment's variables."""
     where = f"sources.{source.name}"
-    model = source_module(source.format, where).Options
+    module = source_module(source.format, where)
+    if getattr(module, "SIMULATED", False) and not source.simulated:
+        raise UserError(
+            f"{where}: simulated: got false, expected true: {source.format} computes waveforms"
+        )
+    model = module.Options
     given = {
         key: files.expand(value, f"{where}.{key}") if isinstance(value, str) else value
         for key, value in source.options.items()
@@ -85,11 +91,17 @@ def list_parts(recipe: Recipe) -> list[tuple[Source, Any]]:
 
 
 def list_windows(recipe: Recipe, source: Source, options: Any) -> Iterator[Reference | Rejected]:
-    """List one part of a source. A part that fails, or is empty, is one rejected entry."""
-    listing = Listing(source.name, source.environment, recipe.window, recipe.noise)
+    """List one part of a source. A part that fails, or is empty, is one rejected entry.
+
+    Of a source that is marked `simulated`, events are listed as simulated, and noise is not.
+    """
+    rules = simulated.noise_rules(recipe.noise) if source.simulated else recipe.noise
+    listing = Listing(source.name, source.environment, recipe.window, rules)
     empty = True
     try:
         for item in source_module(source.format).list_windows(listing, options):
+            if source.simulated and (item := simulated.simulated(item)) is None:
+                continue
             empty = False
             yield item
     except UserError as error:

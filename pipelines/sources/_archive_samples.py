@@ -76,35 +76,42 @@ def read_segments(
     if start_ns is not None:
         limits["starttime"] = obspy.UTCDateTime(ns=start_ns - 1_000_000_000)
         limits["endtime"] = obspy.UTCDateTime(ns=end_ns + 1_000_000_000)
-    heads = _read(path, data, headonly=True, **limits)
-    _check(path, heads)
+    heads = read_stream(path, data, headonly=True, **limits)
+    check_heads(path, heads)
     for trace in heads:
         if trace.id != seed_id:
             raise UserError(f"{path}: channel: got {trace.id!r}, expected {seed_id!r}")
-    stream = heads if headers_only else _read(path, data, **limits)
-    return [
-        Segment(
-            trace.stats.starttime.ns,
-            nominal_rate(trace.stats.sampling_rate),
-            trace.stats.npts,
-            None if headers_only else _numbers(path, trace.data),
-        )
-        for trace in stream
-        if trace.stats.npts > 0
-    ]
+    stream = heads if headers_only else read_stream(path, data, **limits)
+    return [segment(path, trace, headers_only) for trace in stream if trace.stats.npts > 0]
 
 
-def _read(path: str, data: bytes, **options) -> obspy.Stream:
+def segment(path: str, trace: obspy.Trace, headers_only: bool) -> Segment:
+    """Return a trace of a file as a segment."""
+    return Segment(
+        trace.stats.starttime.ns,
+        nominal_rate(trace.stats.sampling_rate),
+        trace.stats.npts,
+        None if headers_only else _numbers(path, trace.data),
+    )
+
+
+def read_stream(path: str, data: bytes, format: str = "MSEED", **options) -> obspy.Stream:
+    """Read a file's bytes in a format, never in one that ObsPy guesses: it tries to unpickle.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     with files.reading(path), _READING, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        stream = obspy.read(BytesIO(data), format="MSEED", **options)
+        stream = obspy.read(BytesIO(data), format=format, **options)
     for warning in caught:
         if issubclass(warning.category, InternalMSEEDWarning):
             raise UserError(f"{path}: damaged: {files.first_line(warning.message)}")
     return stream
 
 
-def _check(path: str, heads: obspy.Stream) -> None:
+def check_heads(path: str, heads: obspy.Stream) -> None:
+    """Refuse headers that declare what no seismogram holds."""
     total = sum(trace.stats.npts for trace in heads)
     if total > _MAX_SAMPLES:
         raise UserError(f"{path}: declares {total} samples, expected at most {_MAX_SAMPLES}")

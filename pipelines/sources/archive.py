@@ -24,16 +24,9 @@ from pipelines.reference import Reference, Rejected
 from pipelines.sources import Listing
 from pipelines.sources._archive_catalog import read_catalog, read_inventory, read_stations
 from pipelines.sources._archive_files import DAY_NS, Group, day_path, read_tree
-from pipelines.sources._archive_samples import (
-    Grid,
-    Segment,
-    choose_rate,
-    lay,
-    make_grid,
-    read_segments,
-    same_rate,
-)
+from pipelines.sources._archive_samples import Segment, read_segments
 from pipelines.sources._archive_windows import Maker
+from pipelines.sources._laid import lay_all
 from schemas.errors import UserError
 from schemas.recipe import Strict
 
@@ -79,18 +72,16 @@ def load(reference: Reference) -> Record:
     what = f"{place['path']}: {_group(reference)}?"
     if not channels:
         raise UserError(f"{what}: got no samples, expected some from {obspy.UTCDateTime(ns=start)}")
-    channels = _at_one_rate(channels, _anchor_ns(reference, start, end))
     cover = [start + round(pick.time_s * 1e9) for pick in reference.picks if pick.phase == "P"]
-    rate = _rate(channels)
     with files.reading(what):
-        grid = make_grid(channels, rate, start, end, cover)
-    if grid is None:
+        laid = lay_all(channels, _anchor_ns(reference, start, end), (start, end), cover)
+    if laid is None:
         raise UserError(f"{what}: got no samples, expected some from {obspy.UTCDateTime(ns=start)}")
-    letters, samples, valid = _lay_all(channels, grid)
+    letters, samples, valid = laid.letters, laid.samples, laid.valid
     if place.get("inventory"):
         with files.reading(place["inventory"]):
             letters, samples, valid = _rotated(reference, letters, samples, valid)
-    return Record(samples, letters, rate, valid, (grid.start_ns - start) / 1e9)
+    return Record(samples, letters, laid.rate_hz, valid, (laid.start_ns - start) / 1e9)
 
 
 def _group(reference: Reference) -> Group:
@@ -111,28 +102,6 @@ def _anchor_ns(reference: Reference, start_ns: int, end_ns: int) -> int:
         return start_ns + round(reference.picks[0].time_s * 1e9)
     low, high = np.clip(reference.usable_s, 0.0, (end_ns - start_ns) / 1e9)
     return start_ns + round((low + high) / 2 * 1e9)
-
-
-def _at_one_rate(channels: dict[str, list[Segment]], anchor_ns: int) -> dict[str, list[Segment]]:
-    """Keep what has the rate at the anchor; the rest is a gap."""
-    rate = choose_rate(channels, anchor_ns)
-    kept = {
-        letter: [part for part in parts if same_rate(part.rate_hz, rate)]
-        for letter, parts in channels.items()
-    }
-    return {letter: parts for letter, parts in kept.items() if parts}
-
-
-def _rate(channels: dict[str, list[Segment]]) -> float:
-    vertical = channels.get("Z") or channels.get("3") or next(iter(channels.values()))
-    return vertical[0].rate_hz
-
-
-def _lay_all(channels: dict[str, list[Segment]], grid: Grid) -> tuple[str, np.ndarray, np.ndarray]:
-    dtype = np.result_type(*(part.data for parts in channels.values() for part in parts))
-    laid = [lay(parts, grid, dtype) for parts in channels.values()]
-    samples, valid = (np.stack(columns, axis=1) for columns in zip(*laid))
-    return "".join(channels), samples, valid
 
 
 def _inventory(path: str) -> obspy.Inventory:

@@ -67,6 +67,23 @@ def _stretch(rng, wave, p, other):
     return out[: len(wave)].astype(np.float32)
 
 
+def _frequency_stretch(rng, wave, p, other):
+    factor = np.exp(rng.uniform(np.log(0.8), np.log(1.25)))
+    _, _, frames = signal.stft(wave.T, nperseg=128, noverlap=96)
+    place = np.arange(0, frames.shape[-1] - 1, 1 / factor)
+    first = place.astype(int)
+    size, angle = np.abs(frames), np.angle(frames)
+    # Bins step on by a quarter of their number's turn from frame to frame.
+    steady = 0.5 * np.pi * np.arange(frames.shape[1])[:, None]
+    step = np.diff(angle, axis=-1) - steady
+    step = (step + np.pi) % (2 * np.pi) - np.pi + steady
+    turned = angle[..., :1] + np.cumsum(step[..., first], axis=-1)
+    share = place - first
+    size = (1 - share) * size[..., first] + share * size[..., first + 1]
+    _, long = signal.istft(size * np.exp(1j * turned), nperseg=128, noverlap=96)
+    return signal.resample(long, len(wave), axis=-1).T.astype(np.float32)
+
+
 def _rotate(rng, wave, p, other):
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -157,6 +174,7 @@ PLAIN = {
     "component_permute": lambda rng, wave, p, other: wave[:, rng.permutation(3)].copy(),
     "data_gap": _gap,
     "frequency_mask": _frequency_mask,
+    "frequency_stretch": _frequency_stretch,
     "highpass": lambda rng, wave, p, other: _filtered(wave, rng.uniform(0.1, 5), "highpass", 2),
     "impulse_noise": _impulses,
     "lowpass": lambda rng, wave, p, other: _filtered(wave, rng.uniform(4, 30), "lowpass", 2),
