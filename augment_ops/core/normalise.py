@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -10,9 +11,10 @@ from augment_ops.core import labels
 from augment_ops.core.labels import Window, where_valid
 from schemas.window import COMPONENTS
 
-# Far below a float32 step: what varies less than this share of its largest sample is constant.
-_CONSTANT = 1e-12
+# Below a float32 step: what varies less than this share of its largest sample is constant.
+_CONSTANT = 3e-8
 _WIDEST = 50
+_LOG_2 = math.log(2.0)
 
 
 def normalise(window: Window, how: str) -> tf.Tensor:
@@ -40,12 +42,16 @@ def normalised(window: Window, how: str) -> Window:
     size = labels.length(window)
     waves = {name: _folded(wave) for name, wave in labels.waves(window).items()}
     valid = _folded(window["valid"])
-    centred, factor = _centred(waves.pop("waveform"), valid, valid, how)
+    wave = waves.pop("waveform")
+    unit = _power_of_two(wave)
+    centred, factor = _centred(wave, unit, valid, valid, how)
     made = {"waveform": centred * _each(factor, centred)}
     live = labels.live(window)
     for name, wave in waves.items():
         known = labels.known(wave, valid)
-        own, alone = _centred(wave, known, tf.where(_each(live, valid), valid, known), how)
+        counted = tf.where(_each(live, valid), valid, known)
+        own_unit = tf.where(live, unit, _power_of_two(wave))
+        own, alone = _centred(wave, own_unit, known, counted, how)
         made[name] = own * _each(tf.where(live, factor, alone), own)
     shape = (size, len(COMPONENTS))
     return {**window, **{n: tf.cast(tf.reshape(w, shape), tf.float32) for n, w in made.items()}}
@@ -68,20 +74,34 @@ def _over_all(reduce: Callable, folded: tf.Tensor) -> tf.Tensor:
     return reduce(tf.reshape(reduce(folded, axis=0), (-1, len(COMPONENTS))), axis=0)
 
 
+def _within(wave: tf.Tensor, known: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """Return the counted samples of those known, which are zero elsewhere already."""
+    return wave if counted is known else where_valid(counted, wave)
+
+
+def _power_of_two(wave: tf.Tensor) -> tf.Tensor:
+    """Return what a component is divided by so that no square overflows, and no bit is lost."""
+    largest = _over_all(tf.reduce_max, tf.abs(wave))
+    largest = tf.cast(tf.where(largest > 0.0, largest, 1.0), tf.float64)
+    # In float64 and rounded: a whole power, to the bit.
+    return tf.cast(tf.exp(tf.floor(tf.math.log(largest) / _LOG_2) * _LOG_2), tf.float32)
+
+
 def _centred(
-    wave: tf.Tensor, known: tf.Tensor, counted: tf.Tensor, how: str
+    wave: tf.Tensor, unit: tf.Tensor, known: tf.Tensor, counted: tf.Tensor, how: str
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the known samples without the mean of the counted ones, and their factor, float64."""
-    # In float64, where an offset of any size leaves the small signal on it as it is.
-    wave = tf.cast(wave, tf.float64)
-    inside = wave if known is counted else where_valid(counted, wave)
-    count = tf.maximum(_over_all(tf.reduce_sum, tf.cast(counted, tf.float64)), 1.0)
-    mean = _over_all(tf.reduce_sum, inside) / count
-    centred = where_valid(known, wave - _each(mean, wave))
-    within = centred if known is counted else where_valid(counted, centred)
+    """Return the known samples over `unit` and without the counted ones' mean, and the factor."""
+    # The first mean takes off an offset of any size, the second what that one was wrong by: so
+    # the small signal on it is left as it is, without the cost of float64.
+    count = tf.maximum(_over_all(tf.reduce_sum, tf.cast(counted, tf.float32)), 1.0)
+    centred = wave * _each(1.0 / unit, wave)
+    for _ in range(2):
+        mean = _over_all(tf.reduce_sum, _within(centred, known, counted)) / count
+        centred = where_valid(known, centred - _each(mean, wave))
+    within = _within(centred, known, counted)
     if how == "peak":
         scale = _over_all(tf.reduce_max, tf.abs(within))
     else:
         scale = tf.sqrt(_over_all(tf.reduce_sum, tf.square(within)) / count)
-    varies = scale > _CONSTANT * _over_all(tf.reduce_max, tf.abs(inside))
+    varies = scale > _CONSTANT
     return centred, tf.where(varies, 1.0 / tf.where(varies, scale, 1.0), 0.0)

@@ -47,16 +47,13 @@ class PhasePicks:
         curves = self._curve(tf.abs(tf.cast(at, tf.float32) - pick[:, None]) / width)
         # One place more, for what lies outside.
         at = tf.where(held[:, None] & (at >= 0) & (at < size), at, size)
-        phases = tf.gather(self._joined(window, at, curves, size), at, axis=1)
+        phases = self._joined(window, at, curves, size)
         phases = phases / tf.maximum(tf.reduce_sum(phases, axis=0), 1.0)
         noise = tf.clip_by_value(1.0 - tf.reduce_sum(phases, axis=0), 0.0, 1.0)
-        rows = tf.reshape(tf.stack([*tf.unstack(phases), noise], axis=-1), [-1, 3])
-        nothing = tf.constant([[0.0, 0.0, 1.0]] * (size + 1))
-        # Where patches overlap they bring the same row.
-        return tf.tensor_scatter_nd_update(nothing, tf.reshape(at, [-1, 1]), rows)[:size]
+        return tf.transpose(tf.concat([phases, noise[None, :]], axis=0))
 
     def _joined(self, window: Window, at: tf.Tensor, curves: tf.Tensor, size: int) -> tf.Tensor:
-        """Return float32 [2, T + 1], P and S: the largest whole curve, and the mixed ones' sum."""
+        """Return float32 [2, T], P and S: the largest whole curve, and the mixed ones' sum."""
         second = tf.cast(window["pick_phase"] == S, tf.int32)[:, None]
         places, count = at + second * (size + 1), len(PHASES) * (size + 1)
         weight = labels.pick_weight(window)[:, None]
@@ -64,7 +61,7 @@ class PhasePicks:
         mixed = tf.where(weight < 1.0, weight * curves, 0.0)
         joined = tf.maximum(tf.math.unsorted_segment_max(whole, places, count), 0.0)
         joined += tf.math.unsorted_segment_sum(mixed, places, count)
-        return tf.reshape(tf.minimum(joined, 1.0), [len(PHASES), -1])
+        return tf.reshape(tf.minimum(joined, 1.0), [len(PHASES), size + 1])[:, :size]
 
     def _curve(self, distance: tf.Tensor) -> tf.Tensor:
         if self.shape == "gaussian":
