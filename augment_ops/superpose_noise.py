@@ -36,7 +36,9 @@ class SuperposeNoise:
         guard_s: gap between the noise's slice and P, s.
         short_noise: what becomes of noise shorter than the window: ``mirror`` continues it by
             reflection at its ends, ``mask`` leaves the rest of the mixture not valid.
-        match: what a partner must share with the window.
+        match: what a partner must share with the window: any of ``environment``, ``instrument``
+            (codes such as HH), ``sensor`` (their class, such as broadband), ``network`` and
+            ``station``. An empty tag matches an empty one alone.
         sources: which sources of the recipe the noise comes from, and how often beside each
             other, as ``{name: weight}``; all noise alike by default.
 

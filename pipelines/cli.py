@@ -78,11 +78,21 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("folder", help="where a job published its shards")
     validate.set_defaults(run=_validate)
 
+    profile = commands.add_parser("profile", help="what a recipe's sources hold, and what is amiss")
+    profile.add_argument("recipe", help="a YAML file")
+    profile.add_argument("--inspect", action="store_true", help="read the samples too")
+    profile.add_argument("--html", default="", metavar="FILE", help="write a page with plots")
+    profile.add_argument("--json", default="", metavar="FILE", help="write JSON; - prints it")
+    profile.add_argument("--workers", type=int, default=1, help="local processes (default: 1)")
+    profile.set_defaults(run=_profile)
+
     feed = commands.add_parser("feed", help="read a folder as training does, and time it")
     feed.add_argument("folder", help="where a job published its shards")
     feed.add_argument("--split", default="train", help="train, validation or test")
     feed.add_argument("--batch-size", type=int, default=32)
     feed.add_argument("--epochs", type=int, default=3)
+    feed.add_argument("--in-memory", action="store_true", help="read once, and keep it")
+    feed.add_argument("--skip-damaged", action="store_true", help="leave out what is damaged")
     feed.set_defaults(run=_feed)
 
     ops = commands.add_parser("ops", help="the ops and targets with their parameters and units")
@@ -116,6 +126,9 @@ def _augment(args: argparse.Namespace, beam_args: list[str]) -> int:
 
 def summarise(manifest: dict, output: str, seconds: float) -> int:
     """Print what a job did; return 1 if its books do not balance or nothing was written."""
+    from pipelines.balance_report import table
+    from pipelines.publish import told_of_noise
+
     counts = manifest["counts"]
     print(
         f"listed {counts['listed']} = written {counts['written']} + rejected {counts['rejected']}"
@@ -125,8 +138,25 @@ def summarise(manifest: dict, output: str, seconds: float) -> int:
         f"{counts['windows']} windows with their copies in {len(manifest['shards'])} shards, "
         f"{rate:.0f} windows/s: {output}"
     )
+    if noise := told_of_noise(manifest):
+        print(noise)
+    if manifest.get("synthetic"):
+        print(f"{manifest['synthetic']} windows synthesised: {output}/synthetic.jsonl")
+    for line in table(manifest):
+        print(line)
     if counts["rejected"]:
         print(f"why windows were rejected: {output}/rejected.jsonl")
+    if absent := manifest.get("balance", {}).get("absent"):
+        print(
+            f"seismill: warning: balance.shares: no window is of {', '.join(map(repr, absent))}",
+            file=sys.stderr,
+        )
+    for split, names in manifest.get("unknown_in_lists", {}).items():
+        some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        print(
+            f"seismill: warning: split.lists.{split}: {len(names)} names are of no window: {some}",
+            file=sys.stderr,
+        )
     if counts["listed"] != counts["written"] + counts["rejected"]:
         print("seismill: error: windows were lost", file=sys.stderr)
         return 1
@@ -134,6 +164,12 @@ def summarise(manifest: dict, output: str, seconds: float) -> int:
         print("seismill: error: no window was written", file=sys.stderr)
         return 1
     return 0
+
+
+def _profile(args: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.profile_report import print_profile
+
+    return print_profile(args.recipe, args.inspect, args.html, args.json, args.workers)
 
 
 def _validate(args: argparse.Namespace, _: list[str]) -> int:
@@ -155,7 +191,8 @@ def _feed(args: argparse.Namespace, _: list[str]) -> int:
     for name in ("batch_size", "epochs"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name.replace('_', '-')}: got {getattr(args, name)}, expected 1 on")
-    return print_feed(args.folder, args.split, args.batch_size, args.epochs)
+    how = {"in_memory": args.in_memory, "skip_damaged": args.skip_damaged}
+    return print_feed(args.folder, args.split, args.batch_size, args.epochs, **how)
 
 
 def _ops(args: argparse.Namespace, _: list[str]) -> int:

@@ -12,13 +12,14 @@ from pipelines.listing import CODA_AFTER_S
 from pipelines.prepare import Record
 from pipelines.reference import Reference
 from schemas.errors import UserError
-from schemas.window import EVENT_KINDS, PHASES, UNKNOWN_TIME_NS, WindowSpec
+from schemas.window import PHASES, UNKNOWN_TIME_NS, WindowSpec
 
 
 def cut(record: Record, reference: Reference, spec: WindowSpec) -> dict[str, Any]:
     """Return the window of a prepared record, all fields but `window_id` and `split` filled.
 
-    A record at least as long as the window is never padded: the window moves inside it.
+    A record at least as long as the window is never padded: the window moves inside it. Noise, and
+    what else may be used of a part of its record alone, stays where it is.
 
     Raises:
         UserError: a pick outside its record, S not after P, or more labels than slots.
@@ -26,7 +27,7 @@ def cut(record: Record, reference: Reference, spec: WindowSpec) -> dict[str, Any
     rate = record.sampling_rate_hz
     start = round((reference.start_s - record.offset_s) * rate)
     spare = len(record.samples) - spec.samples
-    if spare >= 0 and reference.kind in EVENT_KINDS:
+    if spare >= 0 and reference.kind != "noise" and math.isinf(reference.usable_s[0]):
         start = min(max(start, 0), spare)
     window = spec.empty_window()
     _cut_samples(window, record, reference, start, spec.samples)

@@ -9,15 +9,17 @@ the same for the same epoch, whatever the order, the batch size or the paralleli
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
-from pipelines.feed_groups import GroupMaker, groups_of
+from pipelines.feed_epochs import from_memory, from_shards, in_groups
+from pipelines.feed_groups import GroupMaker, group_count
 from pipelines.feed_make import Maker
-from pipelines.feed_records import BLOCK, Shards, shuffle_rows
+from pipelines.feed_records import Shards, damage_told
 from pipelines.feed_remote import check_endpoint, readable
-from pipelines.feed_rows import Memory, row_parser
+from pipelines.feed_service import check_service, served
 from pipelines.publish import stored_manifest, stored_recipe
 from schemas.errors import UserError
 from schemas.recipe import Recipe
@@ -32,22 +34,26 @@ def training_dataset(
     epoch: int = 0,
     epochs: int = 1,
     recipe: Recipe | None = None,
-    shuffle: int = 1024,
+    shuffle: int = 256,
     drop_remainder: bool = False,
     shard: tuple[int, int] = (0, 1),
     in_memory: bool = False,
     weights: bool = False,
     skip_damaged: bool = False,
+    service: str = "",
     parallel: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
     """Return batches of (inputs, targets).
+
+    With `sampling` in the recipe, an epoch of an augmented split keeps its length and has each
+    class in its share: see `pipelines.feed_sampling`.
 
     Args:
         folder: where a job published its shards: a local path, ``s3://``, ``gs://`` or
             ``http(s)://``.
         split: train, validation or test. Outside the recipe's augmented splits, windows come in
             a fixed order and only the steps that crop run, with the draws of epoch 0 always.
-        batch_size: windows a batch; no batch mixes two epochs.
+        batch_size: windows, or groups, a batch; no batch mixes two epochs.
         epoch: the first epoch; its number decides the draws and the order.
         epochs: how many follow each other in one pass: as many as `fit` is told, together with
             ``steps_per_epoch=steps_per_epoch(...)``. 0 goes on for ever.
@@ -56,53 +62,110 @@ def training_dataset(
             which the job shuffled. From memory, all are shuffled.
         drop_remainder: leave out the last, smaller batch of an epoch.
         shard: (index, number): take each number-th shard, for `tf.distribute` input pipelines.
+            Shares, steps and cardinality are then those of its own windows.
         in_memory: read the split once and keep it; nothing is read in further epochs.
         weights: return (inputs, targets, weights), as targets that can be unknown need.
         skip_damaged: leave out what cannot be read of a damaged shard, and print how much that is,
             instead of stopping at it.
+        service: ``grpc://HOST:PORT`` of a `tf.data.service` dispatcher, whose workers then make the
+            windows, each of an epoch on one of them, in whatever order they are done. The workers
+            read `folder` under the same name.
         parallel: blocks made at once.
 
     Returns:
         Of float32 [B, T, 3] inputs, and the target [B, ...], or a dict of several by name; weights
-        alike, see `augment_ops.core.targets`.
+        alike, see `augment_ops.core.targets`. With `groups` in the recipe, of what
+        `pipelines.feed_groups.GroupMaker` says.
 
     Raises:
         UserError: the folder has no shards of the split, or the recipe has no target, or a target
-            that needs weights.
+            that needs weights, or groups that the shards were not made for.
     """
     check_endpoint(folder)
     manifest = stored_manifest(folder)
     recipe = recipe or stored_recipe(folder)
-    found = _shards(manifest, split, folder)[shard[0] :: shard[1]]
-    if not recipe.targets:
-        raise UserError(f"{folder}: recipe: targets: got none, expected at least one")
-    paths = tuple(readable([posixpath.join(folder, s["name"]) for s in found]))
-    shards = Shards(paths, tuple(s["windows"] for s in found), skip_damaged)
+    _check(folder, recipe, in_memory, weights, service)
+    whole = _readable(folder, _shards(manifest, split, folder), skip_damaged)
+    shards = whole.part(*shard)
     spec = WindowSpec.from_json(manifest["window"])
-    make = (GroupMaker if recipe.groups else Maker)(recipe, spec, list(paths), split)
+    # Partners are of the whole split: no window depends on who makes it.
+    make = (GroupMaker if recipe.groups else Maker)(recipe, spec, list(whole.paths), split)
     _weigh(make, weights)
-    if recipe.groups:
-        if stored_recipe(folder).groups is None:
-            raise UserError(
-                f"{folder}: groups: the shards were made without `groups` in their recipe, so "
-                "the windows of an event are not together; make them anew"
-            )
-        epochs_of = _in_groups
-    else:
-        epochs_of = _from_memory if in_memory else _from_shards
-    one_epoch = epochs_of(make, shards, shuffle if make.augmented else 0, parallel)
+    epochs_of = in_groups if recipe.groups else from_memory if in_memory else from_shards
+    where = f"{folder}: {split}"
+    one_epoch = epochs_of(make, shards, shuffle if make.augmented else 0, parallel, where)
 
+    @tf.autograph.experimental.do_not_convert
     def batches(number: tf.Tensor) -> tf.data.Dataset:
         examples = one_epoch(number).map(lambda *parts: _shaped(weights, *parts))
+        if service:
+            examples = served(examples, service)
         return examples.rebatch(batch_size, drop_remainder)
 
     numbers = tf.data.Dataset.range(epoch, epoch + epochs if epochs else 2**62)
     dataset = numbers.flat_map(batches)
-    if not (skip_damaged or recipe.groups):
-        each = _batches(found, batch_size, drop_remainder)
+    if not (skip_damaged or recipe.groups or service):
+        each = _batches(shards.windows, batch_size, drop_remainder)
         size = epochs * each if epochs else tf.data.INFINITE_CARDINALITY
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(size))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # By files, `tf.distribute` would deal out epochs.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def as_numpy(
+    folder: str, split: str = "train", batch_size: int = 32, **options: Any
+) -> Iterator[Any]:
+    """Return the batches of `training_dataset`, of the same arguments, as NumPy arrays.
+
+    For PyTorch and JAX. The arrays are read-only.
+
+    Raises:
+        UserError: as `training_dataset` does, and, while it is read, for a damaged shard.
+    """
+    dataset = training_dataset(folder, split, batch_size, **options)
+
+    def batches() -> Iterator[Any]:
+        with damage_told(folder):
+            yield from dataset.as_numpy_iterator()
+
+    return batches()
+
+
+def _readable(folder: str, shards: list[dict[str, Any]], skip_damaged: bool = False) -> Shards:
+    paths = readable([posixpath.join(folder, shard["name"]) for shard in shards])
+    return Shards(tuple(paths), tuple(shard["windows"] for shard in shards), skip_damaged)
+
+
+def _check(folder: str, recipe: Recipe, in_memory: bool, weights: bool, service: str) -> None:
+    """Refuse what cannot be asked for together."""
+    if not recipe.targets:
+        raise UserError(f"{folder}: recipe: targets: got none, expected at least one")
+    if recipe.groups:
+        _check_groups(folder, recipe, in_memory, weights)
+    if service:
+        if in_memory:
+            raise UserError("in_memory: got True, expected False: the service reads the shards")
+        check_service(service)
+
+
+def _check_groups(folder: str, recipe: Recipe, in_memory: bool, weights: bool) -> None:
+    """Refuse groups of shards that were not made for them, and what groups cannot be fed with."""
+    if stored_recipe(folder).groups is None:
+        raise UserError(
+            f"{folder}: groups: the shards were made without `groups` in their recipe, so "
+            "the windows of an event are not together; make them anew"
+        )
+    if recipe.sampling:
+        raise UserError("sampling: weighs windows, not groups; expected it or `groups`, not both")
+    if in_memory:
+        raise UserError("in_memory: got True, expected False: groups are read from the shards")
+    if not weights:
+        raise UserError(
+            "groups: a place without a station has no labels; pass weights=True for "
+            "(inputs, targets, weights), in which its weights are 0"
+        )
 
 
 def _weigh(make: Maker, weights: bool) -> None:
@@ -121,64 +184,30 @@ def _shaped(weights: bool, inputs: tf.Tensor, targets: dict, own: dict) -> tuple
     return inputs, *(p if len(p) > 1 else next(iter(p.values())) for p in parts)
 
 
-def _order_seed(recipe: Recipe, paths: tuple[str, ...], epoch: tf.Tensor) -> tf.Tensor:
-    run = tf.constant([recipe.seed, len(paths)], tf.int64)
-    return tf.random.experimental.stateless_fold_in(run, epoch, alg="philox")
-
-
-def _from_shards(make: Maker, shards: Shards, shuffle: int, parallel: int):
-    """Return a function from an epoch's number to its examples, read anew."""
-    rows = row_parser(make.stored)
-
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        seed = _order_seed(make.recipe, shards.paths, epoch)
-        blocks = shards.shuffled(seed) if shuffle else shards.in_order()
-        examples = blocks.map(lambda block: make(rows(block), epoch), parallel, deterministic=True)
-        return shuffle_rows(examples, shuffle, seed) if shuffle else examples
-
-    return one_epoch
-
-
-def _in_groups(make: GroupMaker, shards: Shards, shuffle: int, parallel: int):
-    """Return a function from an epoch's number to its groups."""
-    of_shard = groups_of(shards, make.stored, make.recipe.groups)
-
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        seed = _order_seed(make.recipe, shards.paths, epoch)
-        groups = shards.shuffled(seed, of_shard) if shuffle else shards.in_order(of_shard)
-        examples = groups.map(lambda some: make(some, epoch), parallel, deterministic=True)
-        among = max(shuffle // make.stations, 1)
-        return shuffle_rows(examples, among, seed) if shuffle else examples
-
-    return one_epoch
-
-
-def _from_memory(make: Maker, shards: Shards, shuffle: int, parallel: int):
-    """Return a function from an epoch's number to its examples, gathered from memory."""
-    memory = Memory(shards.in_order(), make.stored)
-
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.range(memory.count, dtype=tf.int64)
-        if shuffle:
-            seed = _order_seed(make.recipe, shards.paths, epoch)
-            order = tf.random.experimental.stateless_shuffle(order, seed, alg="philox")
-        index = tf.data.Dataset.from_tensor_slices(order).batch(BLOCK)
-        return index.map(lambda i: make(memory.rows(i), epoch), parallel, deterministic=True)
-
-    return one_epoch
-
-
 def steps_per_epoch(
-    folder: str, split: str = "train", batch_size: int = 32, drop_remainder: bool = False
+    folder: str,
+    split: str = "train",
+    batch_size: int = 32,
+    drop_remainder: bool = False,
+    recipe: Recipe | None = None,
 ) -> int:
-    """Return the batches of one epoch of an unsharded `training_dataset`."""
-    shards = _shards(stored_manifest(folder), split, folder)
-    return _batches(shards, batch_size, drop_remainder)
+    """Return the batches of one epoch of an unsharded `training_dataset`.
+
+    With `groups` in the recipe, by default the one beside the shards, the shards are read for it.
+    """
+    manifest = stored_manifest(folder)
+    shards, groups = _shards(manifest, split, folder), (recipe or stored_recipe(folder)).groups
+    if not groups:
+        return _batches(sum(s["windows"] for s in shards), batch_size, drop_remainder)
+    check_endpoint(folder)
+    spec = WindowSpec.from_json(manifest["window"])
+    return _batches(
+        group_count(_readable(folder, shards), spec, groups), batch_size, drop_remainder
+    )
 
 
-def _batches(shards: list[dict[str, Any]], batch_size: int, drop_remainder: bool) -> int:
-    windows = sum(shard["windows"] for shard in shards)
-    return windows // batch_size if drop_remainder else -(-windows // batch_size)
+def _batches(count: int, batch_size: int, drop_remainder: bool) -> int:
+    return count // batch_size if drop_remainder else -(-count // batch_size)
 
 
 def _shards(manifest: dict[str, Any], split: str, folder: str) -> list[dict[str, Any]]:

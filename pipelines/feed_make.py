@@ -60,7 +60,10 @@ class Maker:
     # Written as graph code already: to convert it would double the time to the first batch.
     @tf.autograph.experimental.do_not_convert
     def __call__(self, rows: Rows, epoch: tf.Tensor) -> tuple[tf.Tensor, Any, Any]:
-        """Return float32 [B, T, 3] inputs, and dicts of targets and of their weights by name."""
+        """Return float32 [B, T, 3] inputs, and dicts of targets and of their weights by name.
+
+        The epoch is int64 [], or [B] where windows come several times in an epoch.
+        """
         return self.examples(self.stepped(rows, epoch))
 
     @tf.autograph.experimental.do_not_convert
@@ -81,9 +84,9 @@ class Maker:
 
     def stepped(self, rows: Rows, epoch: tf.Tensor) -> Window:
         """Return what `windows` does, with the SNR that was stored."""
-        if not self.augmented:
-            epoch = tf.zeros_like(epoch)
         key = draw.window_key(self.recipe.seed, rows.labels["window_id"])
+        epoch = epoch if self.augmented else tf.zeros_like(epoch)
+        epoch = tf.broadcast_to(epoch, tf.shape(key)[:1])
         steps, spec = self.steps, self.spec
         if steps and steps[0].crops:
             windows = self._cropped(rows, key, epoch)
@@ -113,12 +116,12 @@ class Maker:
         step, rate = self.steps[0], self.stored.sampling_rate_hz
 
         def place(row: tuple) -> tf.Tensor:
-            window, own, span = row
+            window, own, epoch, span = row
             window = {**window, "sampling_rate_hz": tf.constant(rate, tf.float32)}
             seed = draw.step_seed(own, step.name, epoch)
             return step.op.start(window, seed, self.stored.samples, tuple(tf.unstack(span)))
 
-        return tf.vectorized_map(place, (rows.labels, key, rows.span()))
+        return tf.vectorized_map(place, (rows.labels, key, epoch, rows.span()))
 
     def _run(
         self,
@@ -132,15 +135,15 @@ class Maker:
         """Run some steps on a batch, as one or window by window."""
         seed, rate = self.recipe.seed, self.stored.sampling_rate_hz
 
-        def one(row: tuple[Window, tf.Tensor]) -> Window:
-            window, own = row
+        def one(row: tuple[Window, tf.Tensor, tf.Tensor]) -> Window:
+            window, own, epoch = row
             partners = attach(self.pools, steps, window, own, epoch)
             return apply_steps(steps, window, partners, seed, epoch, rate, own, measure=False)
 
         if together:
-            return tf.vectorized_map(one, (windows, key))
+            return tf.vectorized_map(one, (windows, key, epoch))
         signature = {f.name: tf.TensorSpec(after.shape(f), f.dtype) for f in after.fields}
-        return tf.map_fn(one, (windows, key), fn_output_signature=signature)
+        return tf.map_fn(one, (windows, key, epoch), fn_output_signature=signature)
 
 
 def _vectorizes(step: BuiltStep) -> bool:

@@ -11,6 +11,8 @@ import tensorflow as tf
 from augment_ops.core import draws as draw
 from augment_ops.core.labels import Window, live
 from augment_ops.core.steps import BuiltStep, leaves
+from pipelines.feed_records import until_damage
+from schemas.channel import SENSORS
 from schemas.record import parser
 from schemas.window import KINDS, WINDOW_SPEC, WindowSpec
 
@@ -46,7 +48,8 @@ def _load_pool(paths: list[str], spec: WindowSpec, kind: str, least: int) -> Poo
     """Return the pool of a kind; empty windows fill it up to what one window wants."""
     names = [*(field.name for field in WINDOW_SPEC), *spec.pairs]
     parse = parser(spec, only=names)
-    windows = tf.data.TFRecordDataset(paths).map(parse)
+    # Whoever reads the epochs says what is damaged.
+    windows = tf.data.Dataset.from_tensor_slices(paths).flat_map(until_damage).map(parse)
     found = windows.filter(lambda window: window["kind"] == kind).take(POOL_WINDOWS)
     rows = list(found.as_numpy_iterator())
     rows += [spec.empty_window()] * (least - len(rows))
@@ -81,7 +84,7 @@ def _draw(pool: Pool, window: Window, seed: tf.Tensor, number: int, op: Any) -> 
     same = (windows["event_id"][:, :, None] == ids[None, None, :]) & (ids != "")[None, None, :]
     fit &= ~tf.reduce_any(same, axis=(1, 2))
     for name in getattr(op, "match", ()):
-        fit &= windows[name] == window[name]
+        fit &= _matched(windows, name) == _matched(window, name)
     if sources := getattr(op, "sources", ()):
         names, weights = zip(*sources)
         reached = tf.cumsum(tf.constant(weights, tf.float32))
@@ -96,6 +99,19 @@ def _draw(pool: Pool, window: Window, seed: tf.Tensor, number: int, op: Any) -> 
     # A place for which nothing fits keeps an empty id, and the op leaves it out.
     chosen["window_id"] = tf.where(tf.gather(fit, order), chosen["window_id"], "")
     return chosen
+
+
+def _matched(windows: Window, name: str) -> tf.Tensor:
+    """Return what `plan.fits` compares, of one window or of many."""
+    if name == "station":
+        return tf.strings.join([windows["network"], windows["station"]], ".")
+    if name != "sensor":
+        return windows[name]
+    sensor = tf.zeros_like(windows["instrument"])
+    for told, codes in SENSORS:
+        found = tf.strings.regex_full_match(windows["instrument"], codes)
+        sensor = tf.where(found, told, sensor)
+    return sensor
 
 
 def _record(window_id: tf.Tensor) -> tf.Tensor:

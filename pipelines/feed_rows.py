@@ -14,8 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from augment_ops.core.labels import Window
+from schemas.errors import UserError
 from schemas.record import parser
 from schemas.window import COMPONENTS, Field, WindowSpec
+
+# Samples that are looked at together for where a record begins and ends.
+_STRETCH = 50
 
 
 class Rows(Protocol):
@@ -94,6 +98,8 @@ class Memory:
             return rows.labels, rows.whole(), rows.span()
 
         blocks = list(records.map(loaded).as_numpy_iterator())
+        if not blocks:
+            raise UserError("in_memory: no window can be read")
         self.labels, samples, self.spans = (_joined([b[n] for b in blocks]) for n in range(3))
         self.count = len(self.spans)
         # One long row of samples: a crop is a run of it, wherever it begins.
@@ -142,12 +148,22 @@ def _sampled(spec: WindowSpec) -> Iterator[Field]:
 
 
 def _span(valid: tf.Tensor) -> tf.Tensor:
-    """Return what `Rows.span` does, of bool [B, T, 3]."""
-    recorded = tf.reduce_any(valid, axis=-1)
+    """Return what `Rows.span` does, of bool [B, T, 3]: by stretches first, then in one of them."""
     size = valid.shape[1]
-    first = tf.argmax(recorded, axis=1, output_type=tf.int32)
-    last = size - tf.argmax(recorded[:, ::-1], axis=1, output_type=tf.int32)
-    return tf.stack([first, tf.where(tf.reduce_any(recorded, axis=1), last, 0)], axis=1)
+    each = max(k for k in range(1, _STRETCH + 1) if size % k == 0)
+    stretches = tf.reshape(valid, [-1, size // each, each * len(COMPONENTS)])
+    recorded = tf.reduce_any(stretches, axis=-1)
+
+    def before(back: bool) -> tf.Tensor:
+        """Return how many samples come before the first recorded one, or behind the last."""
+        at = tf.argmax(recorded[:, ::-1] if back else recorded, axis=1)
+        stretch = tf.gather(stretches, size // each - 1 - at if back else at, batch_dims=1)
+        here = tf.reduce_any(tf.reshape(stretch, [-1, each, len(COMPONENTS)]), axis=-1)
+        within = tf.argmax(here[:, ::-1] if back else here, axis=1)
+        return tf.cast(at * each + within, tf.int32)
+
+    last = tf.where(tf.reduce_any(recorded, axis=1), size - before(back=True), 0)
+    return tf.stack([before(back=False), last], axis=1)
 
 
 def _joined(blocks: list) -> Window | tf.Tensor:

@@ -6,15 +6,17 @@ import numpy as np
 
 from pipelines import simulated
 from pipelines.cut import cut
+from pipelines.noise_catalogue import refused_by_catalogue
+from pipelines.noise_screen import refused_by_samples
 from pipelines.prepare import Record, prepare
-from pipelines.reference import Inspected, Reference, Rejected, unit_hash
+from pipelines.reference import Inspected, Reference, Rejected
 from pipelines.sources import load
+from pipelines.split import assign_split
 from schemas.errors import UserError
 from schemas.recipe import Recipe
 from schemas.snr import snr_db
 from schemas.window import COMPONENTS, EVENT_KINDS
 
-_SCREEN_S = 3.0
 _CLIP_RUN = 3
 
 
@@ -42,14 +44,32 @@ def _window(record: Record, reference: Reference, recipe: Recipe) -> dict[str, n
 
 def inspect(reference: Reference, recipe: Recipe) -> Inspected | Rejected:
     """Read a window and measure it; what fails the recipe's limits is rejected."""
+    read = read_and_inspect(reference, recipe)
+    return read if isinstance(read, Rejected) else read[0]
+
+
+def read_and_inspect(
+    reference: Reference, recipe: Recipe
+) -> tuple[Inspected, Record, dict[str, np.ndarray]] | Rejected:
+    """Inspect a window, and return with it the record and the window that were read."""
     try:
-        record = _load(reference, recipe)
-        window = _window(record, reference, recipe)
-        snr = _check(window, record, reference, recipe)
+        split = assign_split(reference, recipe)
+        noise = reference.kind == "noise"
+        # Before it is read.
+        refused = refused_by_catalogue(reference, recipe) if noise else None
+        if refused is None:
+            record = _load(reference, recipe)
+            window = _window(record, reference, recipe)
+            snr = _check(window, record, reference, recipe)
+            if noise:
+                rate = recipe.window.sampling_rate_hz
+                refused = refused_by_samples(window, recipe.noise, rate)
     except UserError as error:
         return Rejected(reference.base_id, "inspect", str(error))
+    if refused is not None:
+        return Rejected(reference.base_id, "inspect", refused.reason, refused.test)
     live = "".join(c for c, alive in zip(COMPONENTS, window["valid"].any(axis=0)) if alive)
-    return Inspected(reference, live, snr, assign_split(reference, recipe))
+    return Inspected(reference, live, snr, split), record, window
 
 
 def _check(window: dict, record: Record, reference: Reference, recipe: Recipe) -> tuple[float, ...]:
@@ -76,8 +96,6 @@ def _check(window: dict, record: Record, reference: Reference, recipe: Recipe) -
                 f"inspect.max_clipped_share {limits.max_clipped_share:g}"
             )
     if reference.kind not in EVENT_KINDS:
-        if recipe.noise.max_std_ratio is not None:
-            _screen(window, recipe)
         return ()
     if not np.isfinite(window["pick_sample"]).any():
         raise UserError("no pick lies on a recorded sample of the window")
@@ -89,24 +107,6 @@ def _check(window: dict, record: Record, reference: Reference, recipe: Recipe) -
             f"SNR is {snr[0]:.1f} dB, expected at least inspect.min_snr_db {limits.min_snr_db:g}"
         )
     return snr
-
-
-def _screen(window: dict, recipe: Recipe) -> None:
-    """Refuse noise with a hidden event: a stretch far louder than the median stretch."""
-    step = max(round(_SCREEN_S * recipe.window.sampling_rate_hz), 2)
-    for component, samples, valid in zip(COMPONENTS, window["waveform"].T, window["valid"].T):
-        recorded = samples[valid].astype(np.float64)
-        stretches = recorded[: len(recorded) // step * step].reshape(-1, step)
-        if len(stretches) < 3:
-            continue
-        spreads = stretches.std(axis=1)
-        ratio = spreads.max() / max(np.median(spreads), np.finfo(float).tiny)
-        if ratio > recipe.noise.max_std_ratio:
-            raise UserError(
-                f"hidden event: on {component} the largest {_SCREEN_S:g} s standard "
-                f"deviation is {ratio:.1f} times the median, expected at most "
-                f"noise.max_std_ratio {recipe.noise.max_std_ratio:g}"
-            )
 
 
 def clipped_share(samples: np.ndarray, valid: np.ndarray | None = None) -> float:
@@ -128,15 +128,3 @@ def clipped_share(samples: np.ndarray, valid: np.ndarray | None = None) -> float
         in_run = np.convolve(runs, np.ones(_CLIP_RUN), "full") > 0
         worst = max(worst, float(in_run.mean()))
     return worst
-
-
-def assign_split(reference: Reference, recipe: Recipe) -> str:
-    """Return the reference's split: a stable hash of its key, whatever the run's seed."""
-    if recipe.split.from_source and reference.source_split:
-        return reference.source_split
-    place, reached = unit_hash("split", reference.split_key), 0.0
-    for split, share in sorted(recipe.split.shares.items()):
-        reached += share
-        if share and place < reached:
-            return split
-    return max(recipe.split.shares, key=recipe.split.shares.get)

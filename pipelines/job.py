@@ -15,14 +15,19 @@ from apache_beam import pvalue
 from apache_beam.metrics import Metrics
 
 from augment_ops.core.targets import stored_spec
-from pipelines import plan, progress, publish, sources
-from pipelines.inspection import inspect
-from pipelines.pair import PairPartners
-from pipelines.reference import Inspected, Planned, Reference, Rejected
+from pipelines import progress, publish, sources
+from pipelines.inspection import read_and_inspect
+from pipelines.planning import PlanShards, planned_of
+from pipelines.reference import Inspected, Reference, Rejected
+from pipelines.regroup import GroupRows, WriteRows, each_row
+from pipelines.rows import Row, reference_of, row_of_reference
 from pipelines.shards import make_shard, whole_shard
+from pipelines.split_lists import listed_names
+from pipelines.synthesis import MOST, Featured, featured, synthesised
+from pipelines.synthetic import record_of
 from schemas.recipe import Recipe
 
-REJECTED = "rejected"
+REJECTED, FEATURED = "rejected", "featured"
 
 
 class _Counted(beam.DoFn):
@@ -65,10 +70,17 @@ class InspectDoFn(_Counted):
         self.recipe, self.output = recipe, output
 
     def process(self, reference: Reference) -> Iterator[Any]:
-        """Yield the inspected reference or a rejected one."""
+        """Yield the inspected reference or a rejected one, and its features if any are wanted."""
         self.count("in")
         progress.tick(self.output, "inspected")
-        yield self.emit(inspect(reference, self.recipe))
+        read = read_and_inspect(reference, self.recipe)
+        if isinstance(read, Rejected):
+            yield self.emit(read)
+            return
+        inspected, _, window = read
+        yield self.emit(inspected)
+        for found in featured(inspected, window, self.recipe):
+            yield pvalue.TaggedOutput(FEATURED, tuple(found))
 
 
 class MakeDoFn(_Counted):
@@ -78,9 +90,9 @@ class MakeDoFn(_Counted):
         """Keep what every element needs."""
         self.recipe, self.output, self.resume = recipe, output, resume
 
-    def process(self, element: tuple[tuple[str, int, int], Iterable[Planned]]) -> Iterator[Any]:
+    def process(self, element: tuple[tuple[str, int, int], Iterable[Row]]) -> Iterator[Any]:
         """Yield the shard's summary, and the windows that were rejected on the way."""
-        key, planned = element[0], [item for item in element[1] if item is not None]
+        key, planned = element[0], planned_of(element[1])
         self.count("in", len(planned))
         summary = self.resume and whole_shard(self.recipe, self.output, *key, planned)
         if summary:
@@ -100,12 +112,19 @@ class MakeDoFn(_Counted):
 
 @dataclass
 class InspectSources(beam.PTransform):
-    """From nothing to (inspected references, rejected, number listed)."""
+    """From nothing to (inspected references, their features, rejected, number listed).
+
+    Args:
+        recipe: the recipe.
+        output: the folder that progress is shown of.
+        spill: a folder of this machine to spread references through, or empty.
+    """
 
     recipe: Recipe
     output: str
+    spill: str = ""
 
-    def expand(self, root: Any) -> tuple[Any, Any, Any]:
+    def expand(self, root: Any) -> tuple[Any, Any, Any, Any]:
         """List in parallel over parts, then read in parallel over references."""
         listed = (
             root
@@ -115,65 +134,54 @@ class InspectSources(beam.PTransform):
         )
         inspected = (
             listed.listed
-            | "SpreadReferences" >> beam.Reshuffle()
+            | "ById" >> beam.Map(lambda item: ((item.base_id,), row_of_reference(item)))
+            | "Spread" >> WriteRows(self.spill, "listed")
+            | "Read" >> each_row(self.spill, lambda row: (reference_of(row),))
             | "Inspect"
-            >> beam.ParDo(InspectDoFn(self.recipe, self.output)).with_outputs(REJECTED, main="fit")
+            >> beam.ParDo(InspectDoFn(self.recipe, self.output)).with_outputs(
+                REJECTED, FEATURED, main="fit"
+            )
         )
-        rows = (listed.listed, listed[REJECTED]) | "AllListed" >> beam.Flatten()
-        number = rows | "CountListed" >> beam.combiners.Count.Globally()
+        # Counted apart: what is flattened is held in memory.
+        numbers = (
+            listed.listed | "CountFit" >> beam.combiners.Count.Globally(),
+            listed[REJECTED] | "CountUnfit" >> beam.combiners.Count.Globally(),
+        )
+        number = numbers | "Counts" >> beam.Flatten() | "Sum" >> beam.CombineGlobally(sum)
         rejected = (listed[REJECTED], inspected[REJECTED]) | "Unfit" >> beam.Flatten()
-        return inspected.fit, rejected, number
+        return inspected.fit, inspected[FEATURED], rejected, number
 
 
 @dataclass
-class PlanShards(beam.PTransform):
-    """From inspected references to ((split, shard, shards), planned copies)."""
+class Synthesise(beam.PTransform):
+    """From features to the inspected references of synthetic windows, none if none are asked for.
+
+    The minority is small, and its features are what one worker holds.
+    """
 
     recipe: Recipe
-    output: str
 
-    def expand(self, inspected: Any) -> Any:
-        """Copy, pair, and group references by the shard they end up in."""
+    def expand(self, features: Any) -> Any:
+        """Keep so many of each class, of the lowest hash, and choose among them."""
         recipe = self.recipe
-        counts = pvalue.AsDict(
-            inspected
-            | "SplitAndKind" >> beam.Map(lambda i: (i.split, i.reference.kind))
-            | "CountKinds" >> beam.combiners.Count.PerElement()
+        if recipe.synthesis is None:
+            return features | "None" >> beam.Filter(lambda _: False)
+        found = (
+            features
+            | "ByClass" >> beam.Map(lambda told: (Featured(*told).minority, told))
+            | "LowestHash" >> beam.combiners.Top.SmallestPerKey(MOST)
+            | "Classes" >> beam.Values()
+            | "Each" >> beam.FlatMap(lambda some: some)
         )
-        copies = inspected | "Copies" >> beam.FlatMap(_copies, recipe, counts, self.output)
-        planned = (copies, inspected) | "PairPartners" >> PairPartners(recipe, counts)
-        sizes = (
-            planned
-            | "Splits" >> beam.Map(lambda item: item.inspected.split)
-            | "CountWindows" >> beam.combiners.Count.PerElement()
+        return (
+            features.pipeline
+            | "Once" >> beam.Create([None])
+            | "Choose" >> beam.FlatMap(_synthesised, recipe, pvalue.AsList(found))
         )
-        keyed = planned | "Shard" >> beam.Map(_to_shard, recipe, pvalue.AsDict(sizes))
-        # A shard that no window hashed to is written all the same: its name is in the set.
-        every = sizes | "EveryShard" >> beam.FlatMap(_shard_keys, recipe)
-        return (keyed, every) | "Shards" >> beam.Flatten() | "GroupByShard" >> beam.GroupByKey()
 
 
-def _copies(
-    inspected: Inspected, recipe: Recipe, counts: plan.Counts, output: str
-) -> Iterator[Planned]:
-    Metrics.counter(PlanShards, "in").inc()
-    for copy in plan.copies_of(inspected, recipe, counts):
-        Metrics.counter(PlanShards, "out").inc()
-        progress.tick(output, "planned")
-        yield copy
-
-
-def _to_shard(planned: Planned, recipe: Recipe, sizes: dict[str, int]) -> tuple:
-    split = planned.inspected.split
-    shards = plan.shard_count(sizes[split], recipe)
-    return (split, plan.shard_of(planned, recipe, shards), shards), planned
-
-
-def _shard_keys(size: tuple[str, int], recipe: Recipe) -> Iterator[tuple]:
-    split, windows = size
-    shards = plan.shard_count(windows, recipe)
-    for shard in range(shards):
-        yield (split, shard, shards), None
+def _synthesised(_: None, recipe: Recipe, found: list[tuple]) -> Iterator[Inspected]:
+    yield from synthesised((Featured(*told) for told in found), recipe)
 
 
 @dataclass
@@ -184,26 +192,43 @@ class AugmentJob(beam.PTransform):
         recipe: the recipe.
         output: the folder, local or a URL; see `pipelines.publish.claim`.
         resume: keep shards that are whole.
+        spill: a folder of this machine to group through, or empty; see `pipelines.regroup`.
     """
 
     recipe: Recipe
     output: str
     resume: bool = False
+    spill: str = ""
 
     def expand(self, root: Any) -> Any:
         """Wire the stages; the result is one element, the manifest."""
-        recipe, output = self.recipe, self.output
-        inspected, unfit, listed = root | "InspectSources" >> InspectSources(recipe, output)
+        recipe, output, spill = self.recipe, self.output, self.spill
+        inspected, features, unfit, listed = root | "InspectSources" >> InspectSources(
+            recipe, output, spill
+        )
+        made_up = features | "Synthesise" >> Synthesise(recipe)
+        shards, dropped, balance = (inspected, made_up) | "PlanShards" >> PlanShards(
+            recipe, output, spill
+        )
         made = (
-            inspected
-            | "PlanShards" >> PlanShards(recipe, output)
-            | "SpreadShards" >> beam.Reshuffle()
+            shards
+            | "GroupByShard" >> GroupRows(spill)
             | "MakeShards"
             >> beam.ParDo(MakeDoFn(recipe, output, self.resume)).with_outputs(
                 REJECTED, main="summaries"
             )
         )
-        rejected = (unfit, made[REJECTED]) | "Rejected" >> beam.Flatten()
+        rejected = (unfit, dropped, made[REJECTED]) | "Rejected" >> beam.Flatten()
+        names = (
+            inspected
+            | "ListedNames" >> beam.FlatMap(lambda item: listed_names(item.reference, recipe))
+            | "DistinctNames" >> beam.Distinct()
+        )
+        noise = (
+            inspected
+            | "FitNoise" >> beam.Filter(lambda item: item.reference.kind == "noise")
+            | "CountNoise" >> beam.combiners.Count.Globally()
+        )
         return (
             root
             | "Once" >> beam.Create([None])
@@ -216,6 +241,10 @@ class AugmentJob(beam.PTransform):
                 pvalue.AsSingleton(listed),
                 pvalue.AsList(made.summaries),
                 pvalue.AsList(rejected),
+                pvalue.AsList(names),
+                pvalue.AsSingleton(noise),
+                pvalue.AsSingleton(balance),
+                pvalue.AsList(made_up | "Parents" >> beam.Map(lambda x: record_of(x.reference))),
             )
         )
 

@@ -212,6 +212,16 @@ def parse_time_ns(value: str) -> int:
     return int(time.timestamp()) * 1_000_000_000 + int(f"{match[2] or '':0<9}")
 
 
+def event_time_ns(row: dict[str, Any], start_ns: int, p_s: float) -> int:
+    """Return the origin time that a row tells, -1 if none.
+
+    An event that has no id is its row's own: its first pick will do.
+    """
+    if text(row, "source_origin_time") or text(row, "source_id"):
+        return parse_time_ns(text(row, "source_origin_time"))
+    return start_ns if start_ns == UNKNOWN_TIME_NS else start_ns + round(p_s * 1e9)
+
+
 def polarity(value: str) -> int:
     """Return 1 for up, -1 for down, 0 for anything else, from the words in use."""
     word = value.strip().lower()

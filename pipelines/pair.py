@@ -1,95 +1,73 @@
-"""Pair windows with the partners that their steps need, through hashed pools of references."""
+"""Pair windows with the partners that their steps need, in hashed pools of references.
+
+Wishes and members meet in pools of some hundred references, so no worker holds all of them; a
+pool is large enough that a partner which fits is in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
 
-import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from augment_ops.core.steps import BuiltStep, build_steps, leaves
+from augment_ops.core.steps import BuiltStep
 from pipelines import plan
-from pipelines.reference import Inspected, Planned, stable_hash
+from pipelines.reference import Inspected, stable_hash
+from pipelines.regroup import Keyed
+from pipelines.rows import Row, inspected_of
 from schemas.recipe import Recipe
+from schemas.synthesis import METHODS
 
-# A pool's key: its split, the partners' kind, and its number.
-_Key = tuple[str, str, int]
+MEMBER, WISH, PARTNERS = "member", "wish", "partners"
+# Windows by (split, kind) that may be partners.
+Kept = dict[tuple[str, str], int]
 
 
-@dataclass
-class PairPartners(beam.PTransform):
-    """From (copies, inspected) to copies that know their partners.
+class PairPartners:
+    """Makes the rows of pools, and of what was chosen in them.
 
-    Candidates and requests meet in pools of some hundred references, so no worker holds all of
-    them; a pool is large enough that a partner which fits is in it.
+    Args:
+        recipe: the recipe.
+        steps: its offline steps, none within another.
     """
 
-    recipe: Recipe
-    counts: Any
+    def __init__(self, recipe: Recipe, steps: tuple[BuiltStep, ...]) -> None:
+        """Keep what is wanted."""
+        self.recipe, self.steps = recipe, {step.name: step for step in steps}
+        self.asking = tuple(step for step in steps if step.needs)
+        self.roles = {role for step in steps for role in step.needs}
 
-    def expand(self, pair: tuple[Any, Any]) -> Any:
-        """Meet in the pools, then bring each copy's partners together again."""
-        copies, inspected = pair
-        steps = tuple(leaves(build_steps(self.recipe.offline, "offline")))
-        if not any(step.needs for step in steps):
-            return copies
-        members = inspected | "Members" >> beam.FlatMap(_member, self.recipe, steps, self.counts)
-        requests = copies | "Requests" >> beam.FlatMap(_requests, self.recipe, steps, self.counts)
-        chosen = (
-            {"members": members, "requests": requests}
-            | "MeetInPools" >> beam.CoGroupByKey()
-            | "Choose" >> beam.FlatMap(_choose, self.recipe, steps)
-        )
-        keyed = copies | "KeyById" >> beam.Map(lambda copy: (copy.window_id, copy))
-        return (
-            {"copies": keyed, "chosen": chosen}
-            | "JoinById" >> beam.CoGroupByKey()
-            | "Attach" >> beam.FlatMap(_attach)
-        )
+    def member(self, inspected: Inspected, row: Row, kept: Kept) -> Iterator[Keyed]:
+        """Yield the window's own place among the partners, if it may be one."""
+        kind, split = inspected.reference.kind, inspected.split
+        # What a synthetic window holds is in the recorded ones.
+        if kind in self.roles and inspected.reference.source not in METHODS:
+            pool = stable_hash("member", inspected.reference.base_id)
+            yield (split, kind, pool % plan.pool_count(kept[split, kind])), (MEMBER, row)
 
+    def wishes(
+        self, inspected: Inspected, window_id: str, shard: tuple, kept: Kept
+    ) -> Iterator[Keyed]:
+        """Yield what the window's steps want, and the key of the shard that it is for."""
+        for role, wish in plan.wishes_of(inspected, window_id, self.asking):
+            pools = plan.pool_count(kept.get((inspected.split, role), 0))
+            pool = stable_hash(self.recipe.seed, "pool", window_id, wish.step) % pools
+            yield (inspected.split, role, pool), (WISH, shard, tuple(wish))
 
-def _augmented(item: Inspected, recipe: Recipe) -> bool:
-    return item.split in recipe.augmented_splits
-
-
-def _member(
-    inspected: Inspected, recipe: Recipe, steps: tuple[BuiltStep, ...], counts: plan.Counts
-) -> Iterator[tuple[_Key, Inspected]]:
-    kind, split = inspected.reference.kind, inspected.split
-    wanted = {role for step in steps for role in step.needs}
-    if kind in wanted and _augmented(inspected, recipe):
-        pool = stable_hash("member", inspected.reference.base_id)
-        yield (split, kind, pool % plan.pool_count(counts[split, kind])), inspected
-
-
-def _requests(
-    planned: Planned, recipe: Recipe, steps: tuple[BuiltStep, ...], counts: plan.Counts
-) -> Iterator[tuple[_Key, tuple[Planned, str, int]]]:
-    split = planned.inspected.split
-    if not _augmented(planned.inspected, recipe):
-        return
-    for step, role, number in plan.requests_of(planned, steps):
-        pools = plan.pool_count(counts.get((split, role), 0))
-        pool = stable_hash(recipe.seed, "pool", planned.window_id, step) % pools
-        yield (split, role, pool), (planned, step, number)
-
-
-def _choose(
-    element: tuple[_Key, dict[str, Iterable]], recipe: Recipe, steps: tuple[BuiltStep, ...]
-) -> Iterator[tuple[str, tuple]]:
-    by_name = {step.name: step for step in steps}
-    pool = sorted(element[1]["members"], key=lambda member: member.reference.base_id)
-    for planned, step, number in element[1]["requests"]:
-        partners = plan.choose_partners(planned, by_name[step], number, pool, recipe.seed)
-        Metrics.counter(PairPartners, "in").inc(number)
-        Metrics.counter(PairPartners, "out").inc(len(partners))
-        yield planned.window_id, (step, partners)
-
-
-def _attach(element: tuple[str, dict[str, Iterable]]) -> Iterator[Planned]:
-    """Give every copy of an id its partners; twins of one id are told apart later."""
-    copies, chosen = element[1]["copies"], dict(element[1]["chosen"])
-    for copy in copies:
-        yield replace(copy, partners=dict(sorted(chosen.items())))
+    def choose(self, group: tuple[tuple, list[Row]]) -> Iterator[Keyed]:
+        """Yield (shard, partners) for each wish in a pool."""
+        members = [(inspected_of(row[1]), row[1]) for row in group[1] if row[0] == MEMBER]
+        # Twins of one id are told apart by all that is known of them.
+        members.sort(key=lambda member: (member[0].reference.base_id, repr(member[1])))
+        pool = [inspected for inspected, _ in members]
+        row_of = {id(inspected): row[0] for inspected, row in members}
+        wanted = found = 0
+        for _, shard, told in (row for row in group[1] if row[0] == WISH):
+            wish = plan.Wish(*told)
+            chosen = plan.choose_partners(wish, self.steps[wish.step], pool, self.recipe.seed)
+            wanted += wish.number
+            found += len(chosen)
+            partners = tuple([row_of[id(member)] for member in chosen])
+            yield shard, (PARTNERS, wish.window_id, wish.step, partners)
+        Metrics.counter(PairPartners, "in").inc(wanted)
+        Metrics.counter(PairPartners, "out").inc(found)

@@ -1,50 +1,22 @@
-"""The plan: copies, partners and shards, all by stable hashes of ids. Plain functions."""
+"""The plan: partners and shards, all by stable hashes of ids. Plain functions.
+
+How many copies of each window there are says `pipelines.balance`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from augment_ops.core.steps import BuiltStep, leaves
-from pipelines.reference import Inspected, Planned, Reference, stable_hash, unit_hash
+from pipelines.reference import Inspected, Planned, Reference, event_names, stable_hash, unit_hash
+from pipelines.split_lists import station_code
+from schemas.channel import sensor_of
 from schemas.recipe import Recipe
 
-Counts = dict[tuple[str, str], int]
 # Members of a pool that one worker chooses a partner from.
 _POOL_SIZE = 256
-
-
-def copies_of(inspected: Inspected, recipe: Recipe, counts: Counts) -> Iterator[Planned]:
-    """Yield a window's copies: the recipe's number of them, and what its balance adds."""
-    kind, split = inspected.reference.kind, inspected.split
-    number = 1.0
-    if split in recipe.augmented_splits:
-        number = copy_factor(kind, recipe, {k: n for (s, k), n in counts.items() if s == split})
-    draw = unit_hash(recipe.seed, "copies", inspected.reference.base_id)
-    for copy in range(math.floor(number) + (draw < number % 1.0)):
-        yield Planned(inspected, copy)
-
-
-def copy_factor(kind: str, recipe: Recipe, counts: dict[str, int]) -> float:
-    """Return how many copies of each window of a kind meet the recipe's balance.
-
-    Nothing is dropped: the kind that is most over its share keeps its own copies, and the
-    others are copied up to it. A kind that is absent, or has no share, stands aside.
-
-    Args:
-        kind: event, noise, hard_negative or simulated.
-        recipe: its `copies` and `balance`.
-        counts: windows of each kind in the split.
-    """
-    own = float(recipe.copies.get(kind, 1))
-    if kind not in recipe.balance or not counts.get(kind):
-        return own
-    total = max(
-        recipe.copies.get(k, 1) * counts[k] / share
-        for k, share in recipe.balance.items()
-        if counts.get(k)
-    )
-    return total * recipe.balance[kind] / counts[kind]
 
 
 def pool_count(members: int) -> int:
@@ -52,44 +24,78 @@ def pool_count(members: int) -> int:
     return max(1, members // _POOL_SIZE)
 
 
-def requests_of(planned: Planned, steps: tuple[BuiltStep, ...]) -> Iterator[tuple[str, str, int]]:
-    """Yield (step, role, number) for each partner that a window's steps want."""
-    for step in leaves(steps):
-        if planned.inspected.reference.kind in getattr(step.op, "kinds", ("event",)):
+class Wish(NamedTuple):
+    """That a window's step wants partners, and what of the window a partner must suit.
+
+    Args:
+        window_id: the window's id.
+        step: the step's name.
+        number: how many are wanted.
+        split_key, source, trace, live: the window's own.
+        event_ids: those of its events, and of its parents' if it is synthetic.
+        matched: its values of the fields that the op's `match` names.
+    """
+
+    window_id: str
+    step: str
+    number: int
+    split_key: str
+    source: str
+    trace: str
+    live: str
+    event_ids: tuple[str, ...]
+    matched: tuple[str, ...]
+
+
+def wishes_of(
+    inspected: Inspected, window_id: str, steps: Iterable[BuiltStep]
+) -> Iterator[tuple[str, Wish]]:
+    """Yield (role, wish) for each partner that a window's steps want."""
+    own = inspected.reference
+    for step in leaves(tuple(steps)):
+        if own.kind in getattr(step.op, "kinds", ("event",)):
             for role, number in step.needs.items():
-                yield step.name, role, number
+                yield (
+                    role,
+                    Wish(
+                        window_id,
+                        step.name,
+                        number,
+                        own.split_key,
+                        own.source,
+                        own.trace,
+                        inspected.live,
+                        event_names(own),
+                        tuple([_matched(own, name) for name in getattr(step.op, "match", ())]),
+                    ),
+                )
 
 
 def choose_partners(
-    planned: Planned,
-    step: BuiltStep,
-    number: int,
-    pool: Iterable[Inspected],
-    seed: int,
-) -> tuple[Reference, ...]:
+    wish: Wish, step: BuiltStep, pool: Sequence[Inspected], seed: int
+) -> tuple[Inspected, ...]:
     """Return partners from a pool for one step: those that fit, first in this window's order.
 
     The order is a rotation of the pool's own, so a draw costs as many looks as it takes to find
     a partner that fits, and not one hash a member.
 
     Args:
-        planned: the window.
+        wish: what the window wants.
         step: the step, whose op may ask for a `match` in the window's fields, and weight `sources`.
-        number: how many are wanted.
         pool: its members, sorted by id.
         seed: the recipe's seed.
     """
-    members = list(pool)
-    chosen: list[Reference] = []
-    start = stable_hash(seed, "partner", planned.window_id, step.name)
-    source = _weighted(getattr(step.op, "sources", ()), seed, planned.window_id, step.name)
-    for look in range(len(members)):
-        member = members[(start + look) % len(members)]
+    chosen: list[Inspected] = []
+    start = stable_hash(seed, "partner", wish.window_id, step.name)
+    source = _weighted(getattr(step.op, "sources", ()), seed, wish.window_id, step.name)
+    match = getattr(step.op, "match", ())
+    for look in range(len(pool)):
+        member = pool[(start + look) % len(pool)]
         if source not in ("", member.reference.source):
             continue
-        if fits(planned.inspected, member, getattr(step.op, "match", ())):
-            chosen.append(member.reference)
-            if len(chosen) == number:
+        if fits(wish, member, match):
+            chosen.append(member)
+            if len(chosen) == wish.number:
                 break
     return tuple(chosen)
 
@@ -104,19 +110,26 @@ def _weighted(weights: tuple[tuple[str, float], ...], *parts: object) -> str:
     return ""
 
 
-def fits(window: Inspected, partner: Inspected, match: tuple[str, ...]) -> bool:
+def fits(wish: Wish, partner: Inspected, match: tuple[str, ...]) -> bool:
     """Whether a partner will do: another event, every live component, what must match.
 
     What it must not share is the record: its own noise would come back with its own picks.
     """
-    own, other = window.reference, partner.reference
+    other = partner.reference
     return (
-        own.split_key != other.split_key
-        and (own.source, own.trace) != (other.source, other.trace)
-        and not {e.event_id for e in own.events} & {e.event_id for e in other.events}
-        and set(window.live) <= set(partner.live)
-        and all(getattr(own, name) == getattr(other, name) for name in match)
+        wish.split_key != other.split_key
+        and (wish.source, wish.trace) != (other.source, other.trace)
+        and not any(event.event_id in wish.event_ids for event in other.events)
+        and set(wish.live) <= set(partner.live)
+        and all(value == _matched(other, name) for value, name in zip(wish.matched, match))
     )
+
+
+def _matched(reference: Reference, name: str) -> str:
+    """Return what an op's `match` compares; codes of stations are unique in a network alone."""
+    if name == "sensor":
+        return sensor_of(reference.instrument)
+    return station_code(reference) if name == "station" else getattr(reference, name)
 
 
 def shard_count(windows: int, recipe: Recipe) -> int:
@@ -124,10 +137,11 @@ def shard_count(windows: int, recipe: Recipe) -> int:
     return max(1, math.ceil(windows / recipe.output.windows_per_shard))
 
 
-def shard_of(planned: Planned, recipe: Recipe, shards: int) -> int:
+def shard_of(inspected: Inspected, copy: int, recipe: Recipe, shards: int) -> int:
     """Return the shard of a window; windows that training groups by event share theirs."""
-    window_id, events = planned.window_id, planned.inspected.reference.events
-    together = f"{events[0].event_id}/{planned.copy}" if recipe.groups and events else window_id
+    reference, together = inspected.reference, f"{inspected.reference.base_id}/{copy}"
+    if recipe.groups and reference.events:
+        together = f"{reference.events[0].event_id}/{copy}"
     return stable_hash(recipe.seed, "shard", together) % shards
 
 

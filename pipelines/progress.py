@@ -19,12 +19,12 @@ _FOLDER = ".progress"
 STAGES = (("inspected", "listed", "Inspecting"), ("made", "planned", "Writing"))
 
 
-def tick(output: str, stage: str) -> None:
-    """Count one window of a stage, if the job writes to a local folder that shows progress."""
+def tick(output: str, stage: str, windows: int = 1) -> None:
+    """Count windows of a stage, if the job writes to a local folder that shows progress."""
     if not is_local(output):
         return
     with contextlib.suppress(FileNotFoundError), open(f"{output}/{_FOLDER}/{stage}", "ab", 0) as f:
-        f.write(b".")
+        f.write(b"." * windows)
 
 
 def _count(output: str, stage: str) -> int:

@@ -7,6 +7,7 @@ import platform
 import posixpath
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields
 from importlib import metadata
@@ -18,13 +19,15 @@ import yaml
 from pipelines import files
 from pipelines.reference import Rejected
 from pipelines.shards import ShardSummary
+from pipelines.split_lists import unknown_names
 from schemas.errors import UserError
 from schemas.metadata import tfmd_pbtxt, write_tfds_metadata
 from schemas.recipe import Recipe, parse_recipe
 from schemas.strict_yaml import load_yaml
 from schemas.window import COMPONENTS, WindowSpec
 
-MANIFEST, RECIPE, REJECTED = "manifest.json", "recipe.yaml", "rejected.jsonl"
+MANIFEST, RECIPE = "manifest.json", "recipe.yaml"
+REJECTED, SYNTHETIC = "rejected.jsonl", "synthetic.jsonl"
 _SHARD = re.compile(r"[^.].*\.tfrecord-\d{5}-of-\d{5}")
 _PACKAGES = ("seismill", "tensorflow", "apache-beam", "numpy", "scipy", "obspy")
 
@@ -103,8 +106,16 @@ def publish(
     listed: int,
     summaries: Iterable[ShardSummary],
     rejected: Iterable[Rejected],
+    listed_names: Iterable[str] = (),
+    noise: int = 0,
+    balance: dict[str, Any] | None = None,
+    synthetic: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Write the rejected list, the schemas, TFDS's metadata and, last of all, the manifest.
+
+    `listed_names` are those of the split's lists that windows have; `noise` is the number of noise
+    windows that were found fit; `balance` is what `pipelines.balance_report` says, `synthetic` the
+    lines that say what was made of what.
 
     Returns:
         The manifest.
@@ -115,6 +126,15 @@ def publish(
     # A further copy that was refused is in the list, but its window counts once.
     refused = sum(entry.is_base for entry in rejected)
     manifest = _manifest(recipe, spec, listed, summaries, refused)
+    manifest["noise"] = screened(noise, rejected)
+    if unknown := unknown_names(recipe.split, listed_names):
+        manifest["unknown_in_lists"] = unknown
+    if synthetic := sorted(synthetic):
+        manifest["synthetic"] = len(synthetic)
+        text = "".join(line + "\n" for line in synthetic)
+        files.write_text(posixpath.join(output, SYNTHETIC), text)
+    if balance:
+        manifest["balance"] = balance
     files.write_text(posixpath.join(output, REJECTED), "".join(line + "\n" for line in lines))
     files.write_text(posixpath.join(output, "schema.pbtxt"), tfmd_pbtxt(spec))
     if summaries:
@@ -123,6 +143,23 @@ def publish(
     text = json.dumps(manifest, indent=1, sort_keys=True)
     files.write_text(posixpath.join(output, MANIFEST), text + "\n")
     return manifest
+
+
+def screened(fit: int, rejected: Iterable[Rejected]) -> dict[str, Any]:
+    """Return how many noise windows were tested and, by test, how many were refused."""
+    refused = Counter(entry.test for entry in rejected if entry.test)
+    return {"tested": fit + refused.total(), "refused": dict(refused)}
+
+
+def told_of_noise(manifest: dict[str, Any]) -> str:
+    """Return ``noise: 10 of 154 refused: std_ratio 8, sta_lta 2``; nothing if there is none."""
+    noise = manifest.get("noise", {"tested": 0})
+    if not noise["tested"]:
+        return ""
+    refused = sorted(noise["refused"].items(), key=lambda item: (-item[1], item[0]))
+    tests = ", ".join(f"{test} {number}" for test, number in refused)
+    number = sum(noise["refused"].values())
+    return f"noise: {number} of {noise['tested']} refused" + (f": {tests}" if tests else "")
 
 
 def _manifest(

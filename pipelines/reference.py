@@ -9,6 +9,12 @@ from math import nan
 
 import numpy as np
 
+from schemas.synthesis import METHODS
+from schemas.window import UNKNOWN_TIME_NS
+
+# Stands between the ids of a synthetic window's events.
+BETWEEN = "+"
+
 
 @dataclass(frozen=True)
 class Pick:
@@ -29,7 +35,11 @@ class Pick:
 
 @dataclass(frozen=True)
 class Event:
-    """What the source says of an event; NaN where it says nothing. Times as in `Pick`."""
+    """What the source says of an event; NaN where it says nothing. Times as in `Pick`.
+
+    All windows of an event tell the same `time_ns` (UTC): of its origin or, from sources that
+    know none, of its first arrival anywhere; -1 if unknown.
+    """
 
     event_id: str
     magnitude: float = nan
@@ -37,6 +47,9 @@ class Event:
     distance_km: float = nan
     back_azimuth_deg: float = nan
     coda_end_s: float = nan
+    time_ns: int = UNKNOWN_TIME_NS
+    latitude_deg: float = nan
+    longitude_deg: float = nan
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,7 @@ class Reference:
         usable_s: what of the record may be used, seconds after its start.
         split_key: windows that share it always share a split.
         source_split: the split that the source names, or empty.
+        latitude_deg, longitude_deg: where the station stands, NaN if unknown.
     """
 
     source: str
@@ -72,6 +86,8 @@ class Reference:
     instrument: str = ""
     environment: str = ""
     source_split: str = ""
+    latitude_deg: float = nan
+    longitude_deg: float = nan
 
     @property
     def base_id(self) -> str:
@@ -85,15 +101,21 @@ class Reference:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A window, or what would have been one, that was left out, and why."""
+    """A window, or what would have been one, that was left out, and why.
+
+    `test` names the test of `pipelines.noise_screen` or `noise_catalogue` that refused it.
+    """
 
     window_id: str
     stage: str
     reason: str
+    test: str = ""
 
     @property
     def is_base(self) -> bool:
-        """Whether a listed window was refused, and not a further copy of one."""
+        """Whether a listed window was refused, no further copy of one and no synthetic one."""
+        if self.window_id.partition("/")[0] in METHODS:
+            return False
         return self.stage != "make" or self.window_id.endswith("/0")
 
     def to_json(self) -> str:
@@ -132,9 +154,20 @@ class Planned:
         return f"{self.inspected.reference.base_id}/{self.copy}"
 
 
+def event_names(reference: Reference) -> tuple[str, ...]:
+    """Return the ids of a window's events, and of its parents' if it is synthetic."""
+    own = tuple([event.event_id for event in reference.events])
+    return own if reference.source not in METHODS else (*own, *parent_events(own[0]))
+
+
+def parent_events(event_id: str) -> list[str]:
+    """Return the ids that a synthetic window's own was made of."""
+    return event_id.split(BETWEEN)
+
+
 def stable_hash(*parts: object) -> int:
     """Return 64 bits that depend on the parts' text alone, on any machine, in any process."""
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 

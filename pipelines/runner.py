@@ -15,9 +15,14 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from augment_ops.core.steps import build_steps, leaves, output_spec
 from augment_ops.core.targets import stored_spec
 from pipelines import progress, worker
+from pipelines.feed_groups import check_clock
 from pipelines.job import AugmentJob
+from pipelines.known_events import check_catalogue
 from pipelines.publish import claim, stored_manifest
+from pipelines.regroup import spill_folder
 from pipelines.sources import list_parts
+from pipelines.split_lists import check_lists
+from pipelines.tags import check_tags
 from schemas.errors import UserError, nearest
 from schemas.recipe import Recipe
 
@@ -32,7 +37,13 @@ def check(recipe: Recipe) -> None:
         UserError: an unknown key or a bad value, with its place in the recipe.
     """
     list_parts(recipe)
-    offline, online = build_steps(recipe.offline, "offline"), build_steps(recipe.online, "online")
+    check_lists(recipe.split)
+    check_catalogue(recipe.noise.screen.catalogue)
+    check_tags(recipe.tags)
+    offline = build_steps(recipe.offline, "offline")
+    online = build_steps(recipe.online, "online", grouped=recipe.groups is not None)
+    if recipe.groups:
+        check_clock(online)
     output_spec(stored_spec(recipe), online)
     known = {source.name for source in recipe.sources}
     for step in leaves(offline + online):
@@ -69,11 +80,11 @@ def augment(
     if local:
         _refuse_unknown(options)
     try:
-        with progress.shown(output, quiet or not local):
+        with progress.shown(output, quiet or not local), spill_folder(output, local) as spill:
             pipeline = beam.Pipeline(
-                runner=_local_runner(options, workers) if local else None, options=options
+                runner=local_runner(options, workers) if local else None, options=options
             )
-            pipeline | "Augment" >> AugmentJob(recipe, output, resume)
+            pipeline | "Augment" >> AugmentJob(recipe, output, resume, spill)
             pipeline.run().wait_until_finish()
     except Exception as error:  # a runner wraps whatever a worker raised
         logging.getLogger(__name__).debug("the job failed", exc_info=True)
@@ -92,7 +103,7 @@ def _refuse_unknown(options: PipelineOptions) -> None:
         raise UserError(f"--{unknown[0]}: unknown option; {nearest(unknown[0], known)}")
 
 
-def _local_runner(options: PipelineOptions, workers: int) -> Any:
+def local_runner(options: PipelineOptions, workers: int) -> Any:
     """Return Beam's in-process runner itself: DirectRunner would first try a download."""
     from apache_beam.options.pipeline_options import DirectOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner

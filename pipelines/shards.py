@@ -12,12 +12,13 @@ import numpy as np
 
 from pipelines import files, progress
 from pipelines.augment import BATCH, Augmenter, augmenter
-from pipelines.inspection import read_window
 from pipelines.plan import in_shard_order, shard_name
 from pipelines.reference import Planned, Rejected
+from pipelines.synthetic import load_window
 from schemas.errors import UserError
 from schemas.recipe import Recipe
 from schemas.record import deserialize, serialize
+from schemas.synthesis import METHODS
 from schemas.tfrecord import read_records, write_record
 from schemas.validate import text, window_faults
 from schemas.window import PHASES, WindowSpec
@@ -27,8 +28,8 @@ from schemas.window import PHASES, WindowSpec
 class ShardSummary:
     """What a shard holds: for the manifest, and to know on a second run that it is whole.
 
-    `labelled` counts windows with at least one pick of a phase; `drawn` counts, for each drawn
-    value, the windows in which it was drawn.
+    `base_windows` counts first copies of recorded windows, `labelled` windows with at least one
+    pick of a phase; `drawn` counts, for each drawn value, the windows in which it was drawn.
     """
 
     name: str
@@ -45,7 +46,8 @@ class ShardSummary:
         """Count one window."""
         kind = text(window["kind"])
         self.windows += 1
-        self.base_windows += text(window["window_id"]).endswith("/0")
+        recorded = text(window["source"]) not in METHODS
+        self.base_windows += recorded and text(window["window_id"]).endswith("/0")
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
         for phase, code in PHASES.items():
             held = bool((window["pick_phase"] == code).any())
@@ -108,7 +110,7 @@ def _windows(
 
 
 def _load(item: Planned, recipe: Recipe) -> dict[str, np.ndarray]:
-    window = read_window(item.inspected.reference, recipe)
+    window = load_window(item.inspected.reference, recipe)
     window["window_id"] = np.array(item.window_id.encode(), dtype=object)
     window["split"] = np.array(item.inspected.split.encode(), dtype=object)
     return window
@@ -118,7 +120,7 @@ def _load_partners(item: Planned, recipe: Recipe) -> dict[str, list[dict[str, np
     loaded: dict[str, list] = {}
     for step, references in item.partners.items():
         for reference in references:
-            partner = read_window(reference, recipe)
+            partner = load_window(reference, recipe)
             partner["window_id"] = np.array(reference.base_id.encode(), dtype=object)
             loaded.setdefault(step, []).append(partner)
     return loaded

@@ -16,7 +16,7 @@ _REST = 1e-3
 
 
 def noise_rules(rules: Noise) -> Noise:
-    """Return the rules by which a simulated source lists: its silence before P is no noise."""
+    """Return the rules by which a source lists whose windows before P are no noise."""
     return rules.model_copy(update={"before_p": False})
 
 

@@ -1,4 +1,5 @@
-"""Validate a folder: every record against the schema, the labels' invariants, the manifest."""
+"""Validate a folder: every record against the schema, the labels' invariants, the other splits,
+the manifest."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 import fsspec
 
 from pipelines import files
-from pipelines.listing import noise_split_key
+from pipelines.leaks import Leaks
 from pipelines.publish import is_shard, stored_manifest, stored_recipe
 from pipelines.shards import ShardSummary
 from schemas.errors import UserError
@@ -28,34 +29,6 @@ class Report:
     faults: list[str] = field(default_factory=list)
 
 
-@dataclass
-class _Seen:
-    """What must agree between records: ids are unique, groups keep to one split."""
-
-    ids: set[str] = field(default_factory=set)
-    groups: dict[str, str] = field(default_factory=dict)
-
-    def faults(self, window: dict) -> Iterator[str]:
-        """Yield what contradicts the records before."""
-        window_id, split = text(window["window_id"]), text(window["split"])
-        if window_id in self.ids:
-            yield f"window_id: {window_id!r} is there twice"
-        self.ids.add(window_id)
-        for group in _groups(window):
-            if self.groups.setdefault(group, split) != split:
-                yield f"split: {group} is in {self.groups[group]} and in {split}"
-
-
-def _groups(window: dict) -> Iterator[str]:
-    for event in map(text, window["event_id"]):
-        if event:
-            yield f"event {text(window['source'])} {event}"
-    if text(window["kind"]) == "noise":
-        network, station = text(window["network"]), text(window["station"])
-        start = int(window["start_time_ns"])
-        yield noise_split_key(network, station, start, text(window["window_id"]))
-
-
 def validate(folder: str, progress: Callable[[str], None] = lambda shard: None) -> Report:
     """Read all records of a folder and return what is wrong with them.
 
@@ -68,12 +41,13 @@ def validate(folder: str, progress: Callable[[str], None] = lambda shard: None) 
     """
     manifest = stored_manifest(folder)
     spec = WindowSpec.from_json(manifest["window"])
-    report, seen = Report(), _Seen()
+    recipe = stored_recipe(folder)
+    report, leaks = Report(), Leaks(recipe, spec)
     if manifest["components"] != COMPONENTS:
         report.faults.append(
             f"manifest: components: got {manifest['components']!r}, expected {COMPONENTS!r}"
         )
-    if stored_recipe(folder).digest != manifest["recipe_digest"]:
+    if recipe.digest != manifest["recipe_digest"]:
         report.faults.append("recipe.yaml is not the recipe that the shards were made with")
     expected = {shard["name"]: shard for shard in manifest["shards"]}
     on_disk = {name for name in files.names_in(folder) if is_shard(name)}
@@ -83,7 +57,7 @@ def validate(folder: str, progress: Callable[[str], None] = lambda shard: None) 
         if name not in on_disk:
             report.faults.append(f"{name}: missing")
             continue
-        report.faults += _shard(folder, shard, spec, seen, report)
+        report.faults += _shard(folder, shard, spec, leaks, report)
     counts = manifest["counts"]
     for key, part in (("windows", "windows"), ("written", "base_windows")):
         total = sum(shard[part] for shard in manifest["shards"])
@@ -100,19 +74,20 @@ def validate(folder: str, progress: Callable[[str], None] = lambda shard: None) 
 
 
 def _shard(
-    folder: str, expected: dict, spec: WindowSpec, seen: _Seen, report: Report
+    folder: str, expected: dict, spec: WindowSpec, leaks: Leaks, report: Report
 ) -> Iterator[str]:
     """Yield the faults of one shard."""
     name = expected["name"]
     path = posixpath.join(folder, name)
     found = ShardSummary(name, expected["split"])
     report.shards += 1
+    leaks.begin(name, found.split)
     try:
         with files.reading(path), fsspec.open(path, "rb") as opened:
             file = files.HashedFile(opened)
             for number, data in enumerate(read_records(file, name)):
                 report.windows += 1
-                for fault in _record(data, spec, seen, found):
+                for fault in _record(data, spec, leaks, found, number):
                     yield f"{name}: record {number}: {fault}"
             found.sha256, found.bytes = file.sha.hexdigest(), file.bytes
     except UserError as error:
@@ -123,13 +98,15 @@ def _shard(
             yield f"{name}: {key}: got {value}, the manifest says {expected[key]}"
 
 
-def _record(data: bytes, spec: WindowSpec, seen: _Seen, found: ShardSummary) -> Iterator[str]:
+def _record(
+    data: bytes, spec: WindowSpec, leaks: Leaks, found: ShardSummary, number: int
+) -> Iterator[str]:
     window, faults = deserialize(data, spec)
     if faults:
         yield from faults
         return
     found.add(window, spec)
     yield from window_faults(window, spec)
-    yield from seen.faults(window)
+    yield from leaks.faults(window, number)
     if text(window["split"]) != found.split:
         yield f"split: got {text(window['split'])!r} in a shard of {found.split}"

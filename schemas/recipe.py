@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -23,31 +22,28 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.balance import Balance
 from schemas.errors import UserError, explain
+from schemas.noise import Noise
+from schemas.split_rule import SplitRule
+from schemas.strict import (
+    Band,
+    Environment,
+    Finite,
+    Kind,
+    Name,
+    NotNegative,
+    Positive,
+    Share,
+    Split,
+    Strict,
+)
 from schemas.strict_yaml import load_yaml
-from schemas.window import ENVIRONMENTS, KINDS, SPLITS, WindowSpec
+from schemas.synthesis import METHODS, Synthesis
+from schemas.tags import Tags
+from schemas.window import WindowSpec
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 TfdsName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
-Split = Literal[SPLITS]
-Kind = Literal[KINDS]
-Environment = Literal[ENVIRONMENTS]
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
-    if not pair[0] < pair[1]:
-        raise ValueError(f"expected low < high, got {pair[0]} and {pair[1]}")
-    return pair
 
 
 def _not_descending(pair: tuple[float, float]) -> tuple[float, float]:
@@ -98,7 +94,23 @@ class Source(Strict):
     name: Name
     format: str
     environment: Environment = ""
+    kind: Literal["hard_negative"] | None = Field(
+        None, description="what its windows are, whatever is picked in them: no events of interest"
+    )
     simulated: bool = Field(False, description="waveforms were computed, and are free of noise")
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name in METHODS:
+            raise ValueError(f"expected another name: {name} is the source of synthetic windows")
+        return name
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Source:
+        if self.kind and self.simulated:
+            raise ValueError(f"kind: got {self.kind}, expected none of a simulated source")
+        return self
 
     @property
     def options(self) -> dict[str, Any]:
@@ -110,21 +122,9 @@ class Preparation(Strict):
     """What is done to the long record before it is cropped."""
 
     detrend: Literal["linear", "mean", "none"] = "linear"
-    band_hz: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] | None = None
+    band_hz: Band | None = None
     band_order: int = Field(4, ge=1, le=10)
     zero_phase: bool = Field(False, description="moves energy ahead of onsets; causal if false")
-
-
-class Noise(Strict):
-    """Where noise windows come from, and when one is refused."""
-
-    before_p: bool = Field(True, description="cut noise from event records, before P")
-    guard_s: NotNegative = Field(2.0, description="left free before P")
-    after_s: NotNegative = Field(120.0, description="left free after a pick, in archives")
-    min_length_s: Positive = Field(20.0, description="shorter stretches are not listed")
-    max_std_ratio: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = Field(
-        5.0, description="largest 3 s standard deviation over the median one; hidden events"
-    )
 
 
 class Inspect(Strict):
@@ -133,20 +133,6 @@ class Inspect(Strict):
     min_valid_share: Share = Field(0.2, description="of the best component's samples")
     min_snr_db: Finite | None = None
     max_clipped_share: Share | None = Field(None, description="samples held at the extremes")
-
-
-class SplitRule(Strict):
-    """By event, noise by station and day, always by stable hash."""
-
-    shares: dict[Split, Share] = {"train": 0.8, "validation": 0.1, "test": 0.1}
-    from_source: bool = Field(False, description="use the source's own split where it names one")
-
-    @field_validator("shares")
-    @classmethod
-    def _whole(cls, shares: dict[str, float]) -> dict[str, float]:
-        if abs(sum(shares.values()) - 1.0) > 1e-9:
-            raise ValueError(f"shares sum to {sum(shares.values())}, not to 1")
-        return shares
 
 
 class Groups(Strict):
@@ -234,14 +220,15 @@ class Recipe(Strict):
     window: WindowSize = WindowSize()
     sources: tuple[Source, ...] = Field(min_length=1)
     preparation: Preparation = Preparation()
+    tags: Tags = Tags()
     noise: Noise = Noise()
     inspect: Inspect = Inspect()
     split: SplitRule = SplitRule()
     augmented_splits: tuple[Split, ...] = ("train",)
     copies: dict[Kind, Annotated[int, Field(ge=1, le=10_000)]] = {}
-    balance: dict[Kind, Annotated[float, Field(gt=0, le=1)]] = Field(
-        {}, description="target share of each kind in augmented splits, met by copying"
-    )
+    # An empty one is none.
+    balance: Annotated[Balance | None, BeforeValidator(lambda given: given or None)] = None
+    synthesis: Synthesis | None = None
     offline: tuple[Step, ...] = ()
     online: tuple[Step, ...] = ()
     groups: Groups | None = None
@@ -261,15 +248,25 @@ class Recipe(Strict):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} share the name {twice[0]!r}; give one another `name`")
-        if self.balance and abs(sum(self.balance.values()) - 1.0) > 1e-9:
-            raise ValueError(f"balance sums to {sum(self.balance.values())}, not to 1")
+        return self
+
+    @model_validator(mode="after")
+    def _copies_below_cap(self) -> Recipe:
+        cap = self.balance.max_copies if self.balance else None
+        for kind, number in self.copies.items():
+            if cap is not None and number > cap:
+                raise ValueError(f"copies: {kind}: got {number}, above balance.max_copies {cap}")
         return self
 
     @model_validator(mode="after")
     def _below_nyquist(self) -> Recipe:
-        band, nyquist = self.preparation.band_hz, self.window.sampling_rate_hz / 2
-        if band is not None and band[1] >= nyquist:
-            raise ValueError(f"preparation.band_hz: got {band[1]:g} Hz, expected below {nyquist:g}")
+        nyquist, screen = self.window.sampling_rate_hz / 2, self.noise.screen
+        bands = {"preparation.band_hz": self.preparation.band_hz}
+        if screen.sta_lta or screen.kurtosis:
+            bands["noise.screen.band_hz"] = screen.band_hz
+        for name, band in bands.items():
+            if band is not None and band[1] >= nyquist:
+                raise ValueError(f"{name}: got {band[1]:g} Hz, expected below {nyquist:g}")
         return self
 
     @property

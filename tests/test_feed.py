@@ -1,5 +1,7 @@
 """The feed: draws by epoch, whatever the order; labels in the coordinates of the samples."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from schemas.record import parser
 from schemas.validate import window_faults
 from schemas.window import P, WindowSpec
 from tests.builders import RATE
+from tests.feed_batches import sorted_rows
 from tests.jobs import data_folder, job_recipe, shard_files, windows, with_parts
 
 SIZE = int(8 * RATE)
@@ -30,12 +33,20 @@ def folder(tmp_path_factory):
     return base / "out"
 
 
-def read(folder, **options):
-    """Return all inputs and targets of a pass, stacked."""
-    batches = list(training_dataset(str(folder), **options).as_numpy_iterator())
+@pytest.fixture(scope="module")
+def epoch_1(folder):
+    """All inputs and targets of an epoch, stacked in the stored order."""
+    batches = list(training_dataset(str(folder), epoch=1, shuffle=0).as_numpy_iterator())
     inputs = np.concatenate([batch[0] for batch in batches])
     targets = {name: np.concatenate([b[1][name] for b in batches]) for name in batches[0][1]}
     return inputs, targets
+
+
+def read(folder, **options):
+    """Return all inputs of a pass, stacked; with one target, which is traced faster."""
+    recipe = with_parts(stored_recipe(str(folder)), targets=["detection"])
+    batches = training_dataset(str(folder), recipe=recipe, **options).as_numpy_iterator()
+    return np.concatenate([inputs for inputs, _ in batches])
 
 
 def paths_of(folder, split="train"):
@@ -60,13 +71,14 @@ def drawn(folder, epoch, split="train", **parts):
     return found
 
 
-def sorted_rows(array):
-    """Return a stack's rows in an order of their content, to compare sets of windows."""
-    return np.stack(sorted(array, key=lambda row: row.tobytes()))
+@functools.cache
+def drawn_once(folder, epoch):
+    """Return what `drawn` does, to several tests."""
+    return drawn(folder, epoch)
 
 
 def test_a_new_shift_each_epoch_and_the_same_for_the_same(folder):
-    first, again, second = drawn(folder, 0), drawn(folder, 0), drawn(folder, 1)
+    first, again, second = drawn_once(folder, 0), drawn(folder, 0), drawn_once(folder, 1)
     shifts = [{i: w["random_shift/samples"] for i, w in d.items()} for d in (first, again, second)]
     assert shifts[0] == shifts[1]
     changed = sum(shifts[0][i] != shifts[2][i] for i in shifts[0])
@@ -77,7 +89,7 @@ def test_a_new_shift_each_epoch_and_the_same_for_the_same(folder):
 def test_each_pick_points_at_the_sample_that_it_pointed_at_in_the_shard(folder):
     stored = {w["window_id"].item(): w for w in windows(folder, "*-train.*")}
     checked = 0
-    for name, window in drawn(folder, 3).items():
+    for name, window in drawn_once(folder, 1).items():
         start = int(window["random_shift/samples"])
         kept = window["valid"]
         cut = stored[name]["waveform"][start : start + SIZE]
@@ -95,7 +107,7 @@ def test_the_windows_that_training_sees_are_sound(folder):
     names = ("random_shift/samples", "channel_dropout/channels", "channel_dropout/mask")
     cropped = WindowSpec(SIZE, spec.sampling_rate_hz, spec.picks, spec.events, draws=names)
     dropped = 0
-    for window in drawn(folder, 0).values():
+    for window in drawn_once(folder, 0).values():
         assert window_faults(window, cropped) == []
         dropped += window["channel_dropout/channels"] > 0
     assert dropped
@@ -104,33 +116,28 @@ def test_the_windows_that_training_sees_are_sound(folder):
 def test_neither_batch_size_nor_parallelism_nor_order_changes_a_window(folder):
     reference = read(folder, batch_size=4, shuffle=0, parallel=1, epoch=2)
     others = read(folder, batch_size=7, shuffle=0, parallel=4, epoch=2)
-    np.testing.assert_array_equal(reference[0], others[0])
+    np.testing.assert_array_equal(reference, others)
     shuffled = read(folder, batch_size=5, epoch=2)
-    assert not np.array_equal(reference[0], shuffled[0])
-    np.testing.assert_array_equal(sorted_rows(reference[0]), sorted_rows(shuffled[0]))
-    again = read(folder, batch_size=5, epoch=2)
-    np.testing.assert_array_equal(shuffled[0], again[0])
-
-
-def test_epochs_follow_each_other_in_one_pass(folder):
-    both = read(folder, epochs=2, epoch=4)
-    single = [read(folder, epoch=epoch) for epoch in (4, 5)]
-    np.testing.assert_array_equal(both[0], np.concatenate([s[0] for s in single]))
-    assert not np.array_equal(sorted_rows(single[0][0]), sorted_rows(single[1][0]))
+    assert not np.array_equal(reference, shuffled)
+    np.testing.assert_array_equal(sorted_rows(reference), sorted_rows(shuffled))
+    # Epochs follow each other in one pass, each in the order that it has alone.
+    both = np.split(read(folder, batch_size=5, epoch=1, epochs=2), 2)
+    np.testing.assert_array_equal(both[1], shuffled)
+    assert not np.array_equal(sorted_rows(both[0]), sorted_rows(both[1]))
 
 
 def test_validation_windows_are_the_same_in_every_epoch_and_complete(folder):
     first, second = (read(folder, split="validation", epoch=e, batch_size=5) for e in (0, 9))
-    np.testing.assert_array_equal(first[0], second[0])
-    assert len(first[0]) == len(windows(folder, "*-validation.*"))
+    np.testing.assert_array_equal(first, second)
+    assert len(first) == len(windows(folder, "*-validation.*"))
     # Only steps that crop run: no component is dropped.
-    assert (np.abs(first[0]).max(axis=1) > 0).all()
+    assert (np.abs(first).max(axis=1) > 0).all()
 
 
-def test_targets_are_where_the_picks_are(folder):
-    inputs, targets = read(folder, epoch=1, shuffle=0, batch_size=8)
+def test_targets_are_where_the_picks_are(folder, epoch_1):
+    inputs, targets = epoch_1
     order = [w["window_id"].item() for w in windows(folder, "*-train.*")]
-    seen = drawn(folder, 1)
+    seen = drawn_once(folder, 1)
     assert len(order) == len(inputs)
     for row, name in enumerate(order):
         window, curve = seen[name], targets["phase_picks"][row]
@@ -143,17 +150,17 @@ def test_targets_are_where_the_picks_are(folder):
             np.testing.assert_allclose(curve[:, column], expected, atol=1e-5)
 
 
-def test_every_shard_keeps_the_share_of_labels_that_training_sees(folder):
-    with_p = [np.any(w["pick_phase"] == P) for w in drawn(folder, 0).values()]
+def test_every_shard_keeps_the_share_of_labels_that_training_sees(folder, epoch_1):
+    with_p = [np.any(w["pick_phase"] == P) for w in drawn_once(folder, 1).values()]
     stored = [np.any(w["pick_phase"] == P) for w in windows(folder, "*-train.*")]
-    _, targets = read(folder)
+    _, targets = epoch_1
     seen = targets["phase_picks"][:, :, 0].max(axis=1) > 0.9
     # The shift keeps P in the window: none is lost.
     assert np.mean(with_p) == np.mean(stored) == np.mean(seen) > 0.3
 
 
-def test_inputs_are_normalised_last_and_dead_components_stay_zero(folder):
-    inputs, _ = read(folder)
+def test_inputs_are_normalised_last_and_dead_components_stay_zero(epoch_1):
+    inputs, _ = epoch_1
     spread = inputs.std(axis=1)
     live = np.abs(inputs).max(axis=1) > 0
     np.testing.assert_allclose(spread[live], 1, atol=1e-3)
@@ -190,24 +197,9 @@ def test_one_target_comes_alone(folder):
     assert target.shape[1:] == (SIZE, 1)
 
 
-def test_an_iterator_is_saved_and_resumed_in_the_middle_of_an_epoch(folder, tmp_path):
-    dataset = training_dataset(str(folder), batch_size=4)
-    whole = [inputs for inputs, _ in dataset.as_numpy_iterator()]
-    iterator = iter(dataset)
-    for _ in range(3):
-        next(iterator)
-    path = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "feed"))
-    resumed = iter(training_dataset(str(folder), batch_size=4))
-    tf.train.Checkpoint(iterator=resumed).restore(path).assert_consumed()
-    rest = [inputs.numpy() for inputs, _ in resumed]
-    assert len(rest) == len(whole) - 3
-    for expected, found in zip(whole[3:], rest):
-        np.testing.assert_array_equal(found, expected)
-
-
 def test_input_pipelines_share_out_the_shards(folder):
-    whole = read(folder, shuffle=0)[0]
-    parts = [read(folder, shuffle=0, shard=(index, 2))[0] for index in range(2)]
+    whole = read(folder, shuffle=0)
+    parts = [read(folder, shuffle=0, shard=(index, 2)) for index in range(2)]
     assert all(len(part) < len(whole) for part in parts)
     joined = np.concatenate(parts)
     np.testing.assert_array_equal(sorted_rows(joined), sorted_rows(whole))
@@ -244,6 +236,8 @@ def test_online_partners_match_what_they_are_asked_to(folder):
         same, parse = [], parser(maker.stored)
         for record in tf.data.TFRecordDataset(paths_of(folder)):
             window = parse(record)
+            if window["kind"] not in maker.steps[0].op.kinds:
+                continue
             key = draws.window_key(0, window["window_id"])
             partners = attach(maker.pools, maker.steps, window, key, tf.constant(0, tf.int64))
             chosen = partners["superpose_noise"]["noise"]
@@ -255,6 +249,9 @@ def test_online_partners_match_what_they_are_asked_to(folder):
 def test_what_is_not_there_is_said(folder, tmp_path):
     with pytest.raises(UserError, match="no windows of the split 'test'"):
         training_dataset(str(folder), "test")
+    for shard in ((2, 2), (-1, 2), (50, 60)):
+        with pytest.raises(UserError, match="shard: got"):
+            training_dataset(str(folder), shard=shard)
     with pytest.raises(UserError, match="expected one of train"):
         training_dataset(str(folder), "dev")
     with pytest.raises(UserError, match="targets"):

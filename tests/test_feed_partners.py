@@ -6,7 +6,9 @@ import tensorflow as tf
 from augment_ops.core import draws
 from augment_ops.core.steps import BuiltStep
 from augment_ops.superpose_noise import SuperposeNoise
+from pipelines import plan
 from pipelines.feed_partners import Pool, attach
+from tests.builders import inspected
 from tests.windows import Quake, make, tensors
 
 EPOCHS = 400
@@ -60,3 +62,24 @@ def test_where_nothing_fits_the_place_stays_empty():
     window = make(quakes=[Quake()], window_id="a/own/e0/1")
     pool = pool_of([noise(0, trace="own"), noise(1, live=(False, True, True))])
     assert set(drawn(SuperposeNoise(), pool, window, 10)) == {""}
+
+
+def test_what_must_match_is_what_the_plan_matches():
+    rng, names = np.random.default_rng(0), ("network", "station", "instrument", "environment")
+    codes = (["NC", "BK", ""], ["A", "B"], ["HH", "BH", "EH", "HN", "XX", ""], ["urban", ""])
+    rows = [[str(rng.choice(values)) for values in codes] for _ in range(40)]
+
+    def told(window, row):
+        return {**window, **{n: np.array(v.encode(), object) for n, v in zip(names, row)}}
+
+    pool = pool_of([told(noise(n), row) for n, row in enumerate(rows)])
+    members = [inspected(f"t{n}", "noise", **dict(zip(names, r))) for n, r in enumerate(rows)]
+    for match in (*names, "sensor"):
+        step = BuiltStep("noise", SuperposeNoise(match=(match,)))
+        own = rows[3]
+        given = inspected("own", **dict(zip(names, own)))
+        ((_, wish),) = plan.wishes_of(given, "a/own/e0/0", (step,))
+        fit = {f"a/t{n}/n0/0" for n, m in enumerate(members) if plan.fits(wish, m, (match,))}
+        window = told(make(quakes=[Quake()], window_id="a/own/e0/0"), own)
+        ids = set(drawn(step.op, pool, window))
+        assert ids == fit and 0 < len(fit) < 40

@@ -11,11 +11,11 @@ from apache_beam import Pipeline
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines import plan
-from pipelines.inspection import assign_split
 from pipelines.job import AugmentJob
 from pipelines.publish import stored_manifest
-from pipelines.reference import Rejected
+from pipelines.reference import Inspected, Planned, Rejected
 from pipelines.runner import augment
+from pipelines.split import assign_split
 from pipelines.validation import validate
 from schemas.errors import UserError
 from schemas.window import PHASES
@@ -123,7 +123,7 @@ def test_each_shard_holds_the_windows_and_labels_that_the_plan_implies(data, tmp
             here = {
                 item.window_id: item.inspected.reference.kind
                 for item in planned
-                if plan.shard_of(item, recipe, shards) == shard
+                if plan.shard_of(item.inspected, item.copy, recipe, shards) == shard
             }
             found = windows(tmp_path, path.name)
             assert {w["window_id"].item().decode() for w in found} == set(here)

@@ -1,7 +1,6 @@
-"""The plan: shares, copies, partners and shards, as counts and sets say."""
+"""The plan: partners and shards, as sets say."""
 
 import hashlib
-import math
 from dataclasses import replace
 
 import pytest
@@ -22,20 +21,10 @@ def recipe_of(**more):
     return parse_recipe({"sources": [SOURCE], **more}, "test")
 
 
-def copied(recipe, numbers, split="train"):
-    """Return the copies of so many windows of each kind, all of one split."""
-    items = [
-        inspected(f"{kind}{n}", kind, split=split)
-        for kind, count in numbers.items()
-        for n in range(count)
-    ]
-    counts = {(split, kind): count for kind, count in numbers.items() if count}
-    return [planned for item in items for planned in plan.copies_of(item, recipe, counts)]
-
-
-def tally(planned):
-    kinds = [item.inspected.reference.kind for item in planned]
-    return {kind: kinds.count(kind) for kind in set(kinds)}
+def wish_of(window, step, number=1, copy=0):
+    """Return what a window wants of one step."""
+    window_id = f"{window.reference.base_id}/{copy}"
+    return next(w for _, w in plan.wishes_of(window, window_id, (step,)))._replace(number=number)
 
 
 @pytest.mark.parametrize("parts", [("a", "b"), ("split", 7, "x"), ()])
@@ -52,86 +41,48 @@ def test_the_hash_is_pinned():
     assert stable_hash("split", "quake") == 0xF0B68E590F575A96
 
 
-def test_without_balance_every_window_is_there_once():
-    numbers = {"event": 40, "noise": 70}
-    planned = copied(recipe_of(), numbers)
-    assert tally(planned) == numbers and {item.copy for item in planned} == {0}
-
-
-def test_copies_are_numbered_and_only_in_augmented_splits():
-    recipe = recipe_of(copies={"event": 3})
-    planned = copied(recipe, {"event": 5, "noise": 5})
-    assert tally(planned) == {"event": 15, "noise": 5}
-    ids = [item.window_id for item in planned]
-    assert len(set(ids)) == len(ids)
-    assert sorted(item.copy for item in planned if item.copy) == [1] * 5 + [2] * 5
-    assert tally(copied(recipe, {"event": 5}, "test")) == {"event": 5}
-
-
-@given(
-    st.integers(200, 600),
-    st.integers(200, 600),
-    st.floats(0.1, 0.9),
-    st.integers(1, 3),
-    st.integers(0, 99),
-)
-@settings(max_examples=15, deadline=None)
-def test_balance_is_met_and_nothing_is_dropped(events, noise, share, copies, seed):
-    balance = {"event": share, "noise": 1 - share}
-    recipe = recipe_of(balance=balance, copies={"event": copies}, seed=seed)
-    numbers = {"event": events, "noise": noise}
-    found = tally(copied(recipe, numbers))
-    own = {"event": copies * events, "noise": noise}
-    assert all(found[kind] >= own[kind] for kind in own)
-    # The kind that is over its share keeps just its own copies.
-    assert any(found[kind] == own[kind] for kind in own)
-    total = sum(found.values())
-    for kind in own:
-        # Each window rounds by itself: five standard deviations of that.
-        spread = 5 * math.sqrt(0.25 * numbers[kind])
-        assert abs(found[kind] - balance[kind] * total) <= spread + 1
-
-
-def test_a_kind_without_a_share_or_windows_stands_aside():
-    balance = {"event": 0.5, "noise": 0.25, "hard_negative": 0.25}
-    factor = plan.copy_factor("event", recipe_of(balance=balance), {"event": 10, "noise": 40})
-    assert factor == 40 / 0.25 * 0.5 / 10
-    balance = {"event": 0.5, "noise": 0.5}
-    counts = {"event": 1, "noise": 9, "hard_negative": 5}
-    recipe = recipe_of(balance=balance, copies={"hard_negative": 2})
-    assert plan.copy_factor("hard_negative", recipe, counts) == 2.0
-
-
-def test_balance_outside_the_augmented_splits_changes_nothing():
-    recipe = recipe_of(balance={"event": 0.9, "noise": 0.1})
-    assert tally(copied(recipe, {"event": 5, "noise": 5}, "validation")) == {"event": 5, "noise": 5}
-
-
-def test_another_seed_rounds_other_windows():
-    balance, numbers = {"event": 0.6, "noise": 0.4}, {"event": 100, "noise": 100}
-    first, other = (
-        {p.window_id for p in copied(recipe_of(balance=balance, seed=seed), numbers)}
-        for seed in (0, 1)
-    )
-    assert first != other and {i for i in first if i.endswith("/0")} <= other
-
-
 def test_fits():
     window = inspected("own", live="NZ", event="quake")
     other = inspected("b", "noise", station="S1")
-    assert plan.fits(window, other, ())
-    own = window.reference
+    assert plan.fits(wish_of(window, noise_step()), other, ())
+    own, wish = window.reference, wish_of(window, noise_step())
     for changes in ({"split_key": own.split_key}, {"trace": own.trace, "split_key": "n"}):
         assert not plan.fits(
-            window, replace(other, reference=replace(other.reference, **changes)), ()
+            wish, replace(other, reference=replace(other.reference, **changes)), ()
         )
     same_event = replace(other, reference=replace(other.reference, events=(Event("quake"),)))
-    assert not plan.fits(window, same_event, ())
+    assert not plan.fits(wish, same_event, ())
     for live, fits in (("ENZ", True), ("NZ", True), ("EZ", False), ("Z", False)):
-        assert plan.fits(window, replace(other, live=live), ()) == fits
-    assert not plan.fits(window, other, ("station",))
+        assert plan.fits(wish, replace(other, live=live), ()) == fits
+    match = ("station", "instrument")
+    assert not plan.fits(wish_of(window, noise_step(match=match)), other, match)
     there = replace(window, reference=replace(own, station="S1"))
-    assert plan.fits(there, other, ("station", "instrument"))
+    assert plan.fits(wish_of(there, noise_step(match=match)), other, match)
+
+
+@pytest.mark.parametrize(
+    ("match", "own", "other", "expected"),
+    [
+        ("station", ("NC", "A", "HH"), ("NC", "A", "EH"), True),
+        ("station", ("NC", "A", "HH"), ("BK", "A", "HH"), False),
+        ("network", ("NC", "A", "HH"), ("NC", "B", "EH"), True),
+        ("network", ("NC", "A", "HH"), ("BK", "A", "HH"), False),
+        ("instrument", ("NC", "A", "HH"), ("BK", "B", "BH"), False),
+        ("sensor", ("NC", "A", "HH"), ("BK", "B", "BH"), True),
+        ("sensor", ("NC", "A", "HH"), ("NC", "A", "EH"), False),
+        # What is unknown matches the unknown alone.
+        ("sensor", ("NC", "A", "HH"), ("NC", "A", ""), False),
+        ("sensor", ("NC", "A", "XX"), ("NC", "A", ""), True),
+        ("network", ("", "A", "HH"), ("NC", "A", "HH"), False),
+        ("network", ("", "A", "HH"), ("", "B", "HH"), True),
+    ],
+)
+def test_what_must_match(match, own, other, expected):
+    names = ("network", "station", "instrument")
+    step = noise_step(match=[match])
+    window = inspected("e", **dict(zip(names, own)))
+    pool = [inspected("n", "noise", **dict(zip(names, other)))]
+    assert bool(plan.choose_partners(wish_of(window, step), step, pool, 0)) == expected
 
 
 def noise_step(**parameters):
@@ -151,11 +102,12 @@ def pool_of(count):
 def test_partners_fit_differ_and_are_as_many_as_there_are(members, number, which):
     item = inspected(f"e{which}", station=f"S{which % 4}", split_key=f"day{which % 6}")
     step, pool = noise_step(match=["station"]), pool_of(members)
-    chosen = plan.choose_partners(Planned(item, 0), step, number, pool, 0)
-    fitting = [m for m in pool if plan.fits(item, m, ("station",))]
+    wish = wish_of(item, step, number)
+    chosen = plan.choose_partners(wish, step, pool, 0)
+    fitting = [m for m in pool if plan.fits(wish, m, ("station",))]
     assert len(chosen) == min(number, len(fitting)) == len(set(map(id, chosen)))
-    assert all(any(member.reference is partner for member in fitting) for partner in chosen)
-    for partner in chosen:
+    assert all(any(member is partner for member in fitting) for partner in chosen)
+    for partner in (member.reference for member in chosen):
         assert partner.station == item.reference.station
         assert partner.split_key != item.reference.split_key
         assert partner.trace != item.reference.trace
@@ -163,10 +115,11 @@ def test_partners_fit_differ_and_are_as_many_as_there_are(members, number, which
 
 def test_partners_are_spread_and_depend_on_window_step_and_seed():
     step, pool = noise_step(), pool_of(50)
-    windows = [Planned(inspected(f"e{n}"), copy) for n in range(60) for copy in (0, 1)]
+    windows = [(inspected(f"e{n}"), copy) for n in range(60) for copy in (0, 1)]
 
     def choices(step, seed):
-        return [plan.choose_partners(w, step, 1, pool, seed)[0].trace for w in windows]
+        wishes = [wish_of(window, step, 1, copy) for window, copy in windows]
+        return [plan.choose_partners(w, step, pool, seed)[0].reference.trace for w in wishes]
 
     first = choices(step, 0)
     assert first == choices(step, 0)
@@ -180,8 +133,8 @@ def test_partners_come_from_their_sources_as_often_as_weighted():
     weights = (("x", 3.0), ("y", 1.0))
     step = BuiltStep("superpose_noise", SuperposeNoise(sources=weights))
     pool = [inspected(f"n{n}", "noise", source="xyz"[n % 3]) for n in range(30)]
-    windows = [Planned(inspected(f"e{n}"), 0) for n in range(400)]
-    found = [plan.choose_partners(w, step, 1, pool, 0)[0].source for w in windows]
+    wishes = [wish_of(inspected(f"e{n}"), step) for n in range(400)]
+    found = [plan.choose_partners(w, step, pool, 0)[0].reference.source for w in wishes]
     assert set(found) == {"x", "y"}
     assert 0.7 < found.count("x") / len(found) < 0.8
 
@@ -189,9 +142,9 @@ def test_partners_come_from_their_sources_as_often_as_weighted():
 def test_only_kinds_that_a_step_takes_ask_for_partners():
     recipe = recipe_of(offline=["superpose_noise", "data_gap", "superpose_event"])
     steps = build_steps(recipe.offline, "offline")
-    wanted = list(plan.requests_of(Planned(inspected("e"), 0), steps))
+    wanted = [(w.step, role, w.number) for role, w in plan.wishes_of(inspected("e"), "e", steps)]
     assert wanted == [("superpose_noise", "noise", 1), ("superpose_event", "event", 1)]
-    assert list(plan.requests_of(Planned(inspected("n", "noise"), 0), steps)) == []
+    assert list(plan.wishes_of(inspected("n", "noise"), "n", steps)) == []
 
 
 @given(st.integers(1, 2000), st.integers(1, 300))
@@ -203,8 +156,8 @@ def test_shards_are_as_many_as_are_filled(windows, size):
 
 def test_shards_hang_on_ids_alone():
     recipe = recipe_of()
-    planned = copied(recipe_of(copies={"event": 4}), {"event": 200})
-    shards = {item.window_id: plan.shard_of(item, recipe, 8) for item in planned}
+    planned = [Planned(inspected(f"e{n}"), copy) for n in range(200) for copy in range(4)]
+    shards = {p.window_id: plan.shard_of(p.inspected, p.copy, recipe, 8) for p in planned}
     counts = [list(shards.values()).count(shard) for shard in range(8)]
     assert sum(counts) == 800 and min(counts) > 60
     order = plan.in_shard_order(planned, recipe)

@@ -159,6 +159,8 @@ def test_an_event_window_with_what_the_catalog_says(sds, tmp_path):
     (found,) = window.events
     assert (found.event_id, found.magnitude, found.depth_km) == ("smi:test/one", 3.5, 12.0)
     assert found.distance_km == pytest.approx(55.6, abs=0.1)
+    assert (found.time_ns, found.latitude_deg, found.longitude_deg) == ((NOON - 9).ns, 10.0, 20.0)
+    assert math.isnan(window.latitude_deg) and math.isnan(window.longitude_deg)
     record = load(window, FORMATS)
     assert (record.components, record.offset_s, record.sampling_rate_hz) == ("ENZ", 0.0, 100.0)
     first = 15_000 - 5_000
@@ -176,8 +178,13 @@ def test_a_distance_from_the_inventory_where_the_catalog_has_none(sds, tmp_path)
     event = quakeml.Event(picks=[pick("XX.A..HHZ", "P", NOON)], origins=[origin])
     quakeml.Catalog([event]).write(str(tmp_path / "catalog.xml"), format="QUAKEML")
     path = inventory(tmp_path, {"HHZ": (0.0, -90.0)})
-    (window,) = events_of(recipe_of(tmp_path, inventory=path))
-    assert window.events[0].distance_km == pytest.approx(111.3, abs=0.1)
+    quiet = {"guard_s": 2, "after_s": 10, "min_length_s": 20}
+    windows, _ = listed(recipe_of(tmp_path, inventory=path, noise=quiet))
+    assert windows[0].events[0].distance_km == pytest.approx(111.3, abs=0.1)
+    assert [w.kind for w in windows] == ["event", "noise", "noise"]
+    station = obspy.read_inventory(path)[0][0]
+    for window in windows:
+        assert (window.latitude_deg, window.longitude_deg) == (station.latitude, station.longitude)
 
 
 def test_a_window_across_midnight_is_one_record(sds, tmp_path):

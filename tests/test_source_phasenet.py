@@ -72,6 +72,7 @@ def test_a_name_without_a_time_is_its_own_event(tmp_path, name):
     (item,) = events(made(tmp_path, [{**ROW, "fname": name}]))
     assert item.record_start_ns == -1
     assert item.split_key == item.events[0].event_id == name
+    assert item.events[0].time_ns == -1
 
 
 def test_events_are_grouped_by_the_time_of_p(tmp_path):
@@ -82,6 +83,9 @@ def test_events_are_grouped_by_the_time_of_p(tmp_path):
     # 0, 100, 200 follow each other within 120 s; 400 does not; the last is the first's own time.
     assert keys[0] == keys[1] == keys[2] == keys[4] != keys[3]
     assert [item.events[0].event_id for item in found] == keys
+    first = found[0].record_start_ns + 25 * 10**9
+    times = [item.events[0].time_ns for item in found]
+    assert times == [first, first, first, first + 400 * 10**9, first]
 
 
 def test_noise_is_what_lies_before_p(tmp_path):

@@ -211,6 +211,11 @@ def test_every_field_of_a_row(tmp_path):
         trace_channel="HHZ",
         trace_start_time="2007/01/01 01:42:45.08",
         split="dev",
+        source_origin_time="2007-01-01T01:42:30Z",
+        source_latitude_deg=-20.5,
+        source_longitude_deg=-69.25,
+        station_latitude_deg=-21.0,
+        station_longitude_deg=-69.5,
     )
     data_set(tmp_path, [row(**cells)])
     (event,) = events(tmp_path, noise={"before_p": False})
@@ -222,6 +227,27 @@ def test_every_field_of_a_row(tmp_path):
     assert (event.instrument, event.source_split) == ("HH", "validation")
     assert event.record_start_ns == 1167615765_080000000
     assert (event.split_key, event.start_s) == ("quake", -5.0)
+    assert told.time_ns == event.record_start_ns - 15_080000000
+    assert (told.latitude_deg, told.longitude_deg) == (-20.5, -69.25)
+    assert (event.latitude_deg, event.longitude_deg) == (-21.0, -69.5)
+
+
+def test_the_time_of_an_event_is_told_or_that_of_its_only_record(tmp_path):
+    began = {"trace_start_time": "2007-01-01T00:00:00Z"}
+    data_set(tmp_path, [row(**began), row("bucket0$1,:3,:4000", **began, source_id="")])
+    shared, alone = events(tmp_path)
+    assert shared.events[0].time_ns == -1
+    assert alone.events[0].time_ns == alone.record_start_ns + 25_000000000
+
+
+def test_noise_before_p_does_not_go_with_the_split_of_its_row(tmp_path):
+    data_set(tmp_path, [row(split="test")])
+    assert [(x.kind, x.source_split) for x in listed(tmp_path)] == [
+        ("event", "test"),
+        ("noise", ""),
+    ]
+    data_set(tmp_path, [row(split="test", trace_P_arrival_sample="", trace_category="noise")])
+    assert {(x.kind, x.source_split) for x in listed(tmp_path)} == {("noise", "test")}
 
 
 @pytest.mark.parametrize("split, expected", [("train", "train"), ("test", "test"), ("odd", "")])

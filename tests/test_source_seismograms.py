@@ -61,6 +61,8 @@ def test_picks_and_event_of_sac_headers(tmp_path):
     (event,) = item.events
     assert (event.magnitude, event.depth_km, event.distance_km) == (3.25, 7.5, 40.0)
     assert event.back_azimuth_deg == 123.0
+    assert (event.latitude_deg, event.longitude_deg) == (38.0, -122.0)
+    assert event.time_ns == item.record_start_ns + round(item.picks[0].time_s * 1e9)
     assert (item.network, item.station, item.instrument) == ("NC", "ABC", "HH")
     window = read_window(item, recipe(tmp_path))
     start = round((25.0 - WINDOW["p_at_s"]) * RATE)
@@ -69,12 +71,18 @@ def test_picks_and_event_of_sac_headers(tmp_path):
 
 def test_stations_of_one_origin_share_their_event(tmp_path):
     origin = {"a": 20.0, "evla": 38.0, "evlo": -122.0, "o": 15.0}
-    for station in ("ABC", "DEF"):
-        sac(tmp_path / f"{station}.Z", "Z", origin, station)
+    for station, p_s in (("ABC", 20.0), ("DEF", 18.0)):
+        there = {"stla": p_s, "stlo": -p_s, "lcalda": False}
+        sac(tmp_path / f"{station}.Z", "Z", {**origin, "a": p_s, **there}, station)
     sac(tmp_path / "later.Z", "Z", {**origin, "o": 16.0}, "GHI")
     sac(tmp_path / "named.Z", "Z", {**origin, "kevnm": "quake"}, "JKL")
     found = {item.station: item for item in items(tmp_path)}
     assert found["ABC"].split_key == found["DEF"].split_key != found["GHI"].split_key
+    first = found["DEF"]
+    time = first.record_start_ns + round(first.picks[0].time_s * 1e9)
+    assert found["ABC"].events[0].time_ns == first.events[0].time_ns == time
+    assert (first.latitude_deg, first.longitude_deg) == (18.0, -18.0)
+    assert np.isnan(found["GHI"].latitude_deg)
     assert found["JKL"].events[0].event_id == "quake"
 
 

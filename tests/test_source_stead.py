@@ -22,6 +22,7 @@ REAL = {
     "receiver_code": "109C",
     "receiver_type": "HH",
     "receiver_latitude": "32.8889",
+    "receiver_longitude": "-117.1051",
     "p_arrival_sample": "700.0",
     "p_status": "manual",
     "p_weight": "0.5",
@@ -29,6 +30,8 @@ REAL = {
     "s_arrival_sample": "1894.0",
     "source_id": "10161",
     "source_origin_time": "2006-07-23 15:58:50.15",
+    "source_latitude": "33.7496",
+    "source_longitude": "-117.4938",
     "source_depth_km": "21.3",
     "source_magnitude": "3.6",
     "source_distance_km": "102.09",
@@ -116,6 +119,9 @@ def test_an_event_row_of_the_real_csv(tmp_path):
     assert (event.network, event.station, event.instrument) == ("TA", "109C", "HH")
     assert event.record_start_ns == 1153670339_450000000
     assert event.start_s == 7.0 - 30.0
+    assert told.time_ns == event.record_start_ns - 9_300000000
+    assert (told.latitude_deg, told.longitude_deg) == (33.7496, -117.4938)
+    assert (event.latitude_deg, event.longitude_deg) == (32.8889, -117.1051)
     np.testing.assert_array_equal(stead.load(event).samples, samples(0))
 
 

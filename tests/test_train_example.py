@@ -18,7 +18,7 @@ from schemas.window import PHASES, P
 from tests.builders import RATE, edit_manifest, phasenet_rows, published
 from tests.jobs import data_folder, job_recipe, windows
 
-EVENTS, EPOCHS = 10, 8
+EVENTS, EPOCHS = 10, 5
 FILTERS = (8, 16)
 TARGETS = [{"detection": {}}, {"phase_picks": {"width_s": 0.1}}]
 SPLITS = ("train", "train", "train", "validation", "test")

@@ -11,8 +11,9 @@ from augment_ops.core import labels
 from augment_ops.core.labels import Window
 
 ShortNoise = Literal["mirror", "mask"]
-# What a partner must share with the window.
-Match = tuple[Literal["environment", "instrument", "station"], ...]
+# What a partner must share with the window. A station is its network's; `sensor` is the class that
+# `schemas.channel` reads from the instrument's codes. What is unknown matches the unknown alone.
+Match = tuple[Literal["environment", "instrument", "sensor", "network", "station"], ...]
 
 
 def cropped_noise(

@@ -23,8 +23,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines import files, simulated
+from pipelines.hard_negative import hard_negative
 from pipelines.prepare import Record
 from pipelines.reference import Reference, Rejected
+from pipelines.tags import tagged
 from schemas.errors import UserError, explain, nearest
 from schemas.recipe import Noise, Recipe, Source, WindowSize
 
@@ -75,9 +77,15 @@ def source_options(source: Source) -> Any:
         for key, value in source.options.items()
     }
     try:
-        return model.model_validate(given)
+        options = model.model_validate(given)
     except ValidationError as error:
         raise explain(error, where, model) from None
+    if source.kind and getattr(options, "noise", False):
+        raise UserError(
+            f"{where}: noise: got true, expected false: what lies away from picks is no "
+            f"{source.kind}"
+        )
+    return options
 
 
 def list_parts(recipe: Recipe) -> list[tuple[Source, Any]]:
@@ -93,9 +101,12 @@ def list_parts(recipe: Recipe) -> list[tuple[Source, Any]]:
 def list_windows(recipe: Recipe, source: Source, options: Any) -> Iterator[Reference | Rejected]:
     """List one part of a source. A part that fails, or is empty, is one rejected entry.
 
-    Of a source that is marked `simulated`, events are listed as simulated, and noise is not.
+    Of a source that is marked `simulated`, events are listed as simulated, and noise is not. Of one
+    whose `kind` is hard_negative, all is listed as that, and what lies before P is not. Here too a
+    window gets the recipe's `tags`.
     """
-    rules = simulated.noise_rules(recipe.noise) if source.simulated else recipe.noise
+    special = source.simulated or source.kind
+    rules = simulated.noise_rules(recipe.noise) if special else recipe.noise
     listing = Listing(source.name, source.environment, recipe.window, rules)
     empty = True
     try:
@@ -103,7 +114,8 @@ def list_windows(recipe: Recipe, source: Source, options: Any) -> Iterator[Refer
             if source.simulated and (item := simulated.simulated(item)) is None:
                 continue
             empty = False
-            yield item
+            item = hard_negative(item) if source.kind else item
+            yield tagged(item, recipe.tags) if isinstance(item, Reference) else item
     except UserError as error:
         yield listing.rejected("", str(error))
         return

@@ -10,6 +10,7 @@ from io import BytesIO
 
 import obspy
 from obspy.core.event import Event as ObspyEvent
+from obspy.core.event import Origin
 from obspy.core.event import Pick as ObspyPick
 from obspy.geodetics import degrees2kilometers, gps2dist_azimuth
 
@@ -18,6 +19,7 @@ from pipelines.listing import event_groups, polarity
 from pipelines.reference import Event
 from pipelines.sources._archive_xml import read_xml
 from schemas.errors import UserError
+from schemas.window import UNKNOWN_TIME_NS
 
 _PHASES = {
     **dict.fromkeys(("P", "Pg", "Pn", "p"), "P"),
@@ -48,8 +50,6 @@ class Quake:
     event: Event
     arrivals: tuple[Arrival, ...] = ()
     busy_ns: tuple[int, ...] = ()
-    latitude: float = math.nan
-    longitude: float = math.nan
 
 
 @dataclass
@@ -58,13 +58,17 @@ class Stations:
 
     places: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
-    def distance_km(self, quake: Quake, network: str, station: str) -> float:
+    def place(self, network: str, station: str) -> tuple[float, float]:
+        """Return a station's latitude and longitude, NaN if unknown."""
+        return self.places.get((network, station), (math.nan, math.nan))
+
+    def distance_km(self, event: Event, network: str, station: str) -> float:
         """Return the distance to an epicentre, NaN where either place is unknown."""
-        place = self.places.get((network, station))
-        if place is None or math.isnan(quake.latitude + quake.longitude):
+        path = (event.latitude_deg, event.longitude_deg, *self.place(network, station))
+        if math.isnan(sum(path)):
             return math.nan
         try:
-            return gps2dist_azimuth(quake.latitude, quake.longitude, *place)[0] / 1000.0
+            return gps2dist_azimuth(*path)[0] / 1000.0
         except ValueError:  # coordinates that are not on Earth
             return math.nan
 
@@ -150,12 +154,21 @@ def _quake(event: ObspyEvent) -> Quake:
             str(event.resource_id),
             _number(magnitude and magnitude.mag),
             _number(origin and origin.depth) / 1000.0,
+            time_ns=_time_ns(event, origin),
+            latitude_deg=_number(origin and origin.latitude),
+            longitude_deg=_number(origin and origin.longitude),
         ),
         tuple(sorted(arrivals, key=lambda a: (a.time_ns, a.hint))),
         tuple(pick.time.ns for pick in event.picks if pick.time is not None),
-        _number(origin and origin.latitude),
-        _number(origin and origin.longitude),
     )
+
+
+def _time_ns(event: ObspyEvent, origin: Origin | None) -> int:
+    """Return the origin time; of an event without one, that of its first pick."""
+    if origin is not None and origin.time is not None:
+        return origin.time.ns
+    picked = (pick.time.ns for pick in event.picks if pick.time is not None)
+    return min(picked, default=UNKNOWN_TIME_NS)
 
 
 def _wanted(pick: ObspyPick) -> bool:

@@ -31,9 +31,10 @@ class Maker:
 
     listing: Listing
     tree: Tree
+    stations: Stations
     inventory: str | None = None
 
-    def events(self, quakes: Sequence[Quake], stations: Stations) -> Iterator[Reference | Rejected]:
+    def events(self, quakes: Sequence[Quake]) -> Iterator[Reference | Rejected]:
         """Yield a window for each event and instrument, a `Rejected` for picks without data."""
         keys = split_keys(quakes, self.listing.window.length_s + 2 * MARGIN_S)
         wanted: list[tuple[int, Group]] = []
@@ -54,7 +55,7 @@ class Maker:
         seen: set[str] = set()
         for index, group in wanted:
             place = group[:3]
-            window = self._event(quakes, index, group, own[place, index], met[place], stations)
+            window = self._event(quakes, index, group, own[place, index], met[place])
             if window.trace in seen:
                 yield self.listing.rejected(
                     f"{window.trace}/{index}",
@@ -80,7 +81,6 @@ class Maker:
         group: Group,
         own: list[Arrival],
         met: Met,
-        stations: Stations,
     ) -> Reference:
         anchor = min(own, key=lambda a: (a.phase, a.time_ns)).time_ns
         start = anchor - round(self.listing.window.p_at_s * 1e9)
@@ -103,7 +103,7 @@ class Maker:
             kind="event",
             split_key="",
             picks=tuple(sorted(picks, key=lambda p: (p.event, p.phase, p.time_s))),
-            events=tuple(_at_station(quakes[i], i, group, inside, stations) for i in order),
+            events=tuple(_at_station(quakes[i], i, group, inside, self.stations) for i in order),
         )
 
     def noise(self, busy_ns: Sequence[int]) -> Iterator[Reference | Rejected]:
@@ -144,11 +144,13 @@ class Maker:
         record = start_ns - round(before_s * 1e9)
         locator = {
             "path": self.tree.root,
+            "instrument": group.instrument,
             "components": self.tree.components(group, record, record + round(length_s * 1e9)),
             "length_s": repr(length_s),
         }
         if self.inventory:
             locator["inventory"] = self.inventory
+        latitude_deg, longitude_deg = self.stations.place(group.network, group.station)
         return Reference(
             source=self.listing.name,
             trace=f"{group}_{stamp(start_ns)}{mark}",
@@ -160,6 +162,8 @@ class Maker:
             location=group.location,
             instrument=group.instrument,
             environment=self.listing.environment,
+            latitude_deg=latitude_deg,
+            longitude_deg=longitude_deg,
             **more,
         )
 
@@ -177,7 +181,7 @@ def _time(met: tuple[int, Arrival]) -> int:
 
 def _at_station(quake: Quake, index: int, group: Group, met: Met, stations: Stations) -> Event:
     said = [a.distance_km for i, a in met if i == index and not math.isnan(a.distance_km)]
-    distance = said[0] if said else stations.distance_km(quake, *group[:2])
+    distance = said[0] if said else stations.distance_km(quake.event, *group[:2])
     return replace(quake.event, distance_km=distance)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,12 @@ class Held:
     def timed(self) -> bool:
         """Whether its times are known; a SAC file without a date has times after an unknown one."""
         return all(not header or "nzyear" in header for header in self.headers.values())
+
+    @property
+    def place_deg(self) -> tuple[float, float]:
+        """The station's latitude and longitude in the SAC headers, NaN if they have none."""
+        told = {key: value for header in self.headers.values() for key, value in header.items()}
+        return float(told.get("stla", math.nan)), float(told.get("stlo", math.nan))
 
     @property
     def _parts(self) -> list[Segment]:

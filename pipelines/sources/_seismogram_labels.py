@@ -16,6 +16,7 @@ from schemas.errors import UserError
 from schemas.window import UNKNOWN_TIME_NS
 
 COLUMNS = {"file", "phase", "time"}
+_TOLD = ("magnitude", "depth_km", "distance_km", "latitude_deg", "longitude_deg")
 # A phase as headers write it, such as P, Pg, IPU0 or ES: quality, phase, first motion, weight.
 _LABEL = re.compile(r"[EI]?(P[gn]?|S[gn]?|p|s)([UCD+-]?)[0-4]?")
 
@@ -86,7 +87,7 @@ def _of_row(row: dict, held: Held) -> Label:
         raise UserError(f"phase: got {row['phase']!r}, expected P or S")
     told = Event(
         text(row, "event_id"),
-        **{n: number(row, n) for n in ("magnitude", "depth_km", "distance_km")},
+        **{n: number(row, n) for n in _TOLD},
     )
     event = _filled(told, _of_header(held))
     sign = polarity(text(row, "polarity")) or polarity(match[2])
@@ -140,7 +141,10 @@ def _of_header(held: Held) -> Event:
 
     folder = posixpath.dirname(held.name) or "."
     return Event(
-        name or f"folder {folder}", value("mag"), value("evdp"), value("dist"), value("baz")
+        name or f"folder {folder}",
+        *(value(key) for key in ("mag", "evdp", "dist", "baz")),
+        latitude_deg=value("evla"),
+        longitude_deg=value("evlo"),
     )
 
 

@@ -49,8 +49,8 @@ def list_windows(listing: Listing, options: Options) -> Iterator[Reference | Rej
     """Yield an event window for each event and instrument, then the noise windows."""
     quakes = read_catalog(options.catalog)
     stations = read_stations(options.inventory)
-    maker = Maker(listing, read_tree(options.path), options.inventory)
-    yield from maker.events(quakes, stations)
+    maker = Maker(listing, read_tree(options.path), stations, options.inventory)
+    yield from maker.events(quakes)
     if options.noise:
         yield from maker.noise(sorted(time for quake in quakes for time in quake.busy_ns))
 
@@ -85,7 +85,9 @@ def load(reference: Reference) -> Record:
 
 
 def _group(reference: Reference) -> Group:
-    return Group(reference.network, reference.station, reference.location, reference.instrument)
+    # As the files are named, whatever a recipe's tags say.
+    instrument = reference.locator["instrument"]
+    return Group(reference.network, reference.station, reference.location, instrument)
 
 
 def _channel(root: str, group: Group, letter: str, start_ns: int, end_ns: int) -> list[Segment]:

@@ -5,7 +5,8 @@ by Aki & Richards (2002), eq. 4.32, with Brune pulses; see `_double_couple`. P a
 r / vp and r / vs, and the first motion of P is the sign of its radiation pattern. Magnitude,
 depth and distance are drawn uniformly, the mechanism and the azimuth evenly. There are no layers,
 no free surface and no scattered coda, and nothing is filtered: below magnitude 2 the pulses are
-shorter than 100 Hz can carry. Windows of splits that are not augmented stay noise-free.
+shorter than 100 Hz can carry. Windows of splits that are not augmented stay noise-free. Origin
+times are an hour apart, from 2000 on, so that the stations of an event share a clock.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ SIMULATED = True
 
 # FDSN's code for synthetic seismograms.
 _NETWORK = "SY"
+# 2000-01-01T00:00:00, and an hour.
+_FIRST_ORIGIN_NS, _APART_NS = 946_684_800 * 10**9, 3600 * 10**9
 # Computed around the window, so that filters have settled where it begins.
 _MARGIN_S = 5.0
 # After so many of its time constants a pulse of four poles is below a thousandth of its peak.
@@ -90,7 +93,7 @@ def _reference(listing: Listing, options: Options, event: int, station: int) -> 
             "start_s": repr(start),
             "length_s": repr(listing.window.length_s + 2.0 * _MARGIN_S),
         },
-        record_start_ns=-1,
+        record_start_ns=_FIRST_ORIGIN_NS + event * _APART_NS + round(start * 1e9),
         start_s=_MARGIN_S,
         split_key=f"full_space {name}",
         picks=(Pick("P", p_s - start, place.polarity), Pick("S", s_s - start)),

@@ -82,13 +82,14 @@ def _row(
         environment=listing.environment,
     )
     event = str(groups.get(p_time, name))
+    told = Event(event, time_ns=groups.get(p_time, UNKNOWN_TIME_NS))
     picks = [Pick(phase, at) for phase, at in (("P", p_s), ("S", s_s)) if math.isfinite(at)]
     yield Reference(
         kind="event",
         start_s=p_s - listing.window.p_at_s,
         split_key=event,
         picks=tuple(picks),
-        events=(Event(event),),
+        events=(told,),
         **common,
     )
     if listing.noise.before_p:

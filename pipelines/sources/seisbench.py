@@ -19,6 +19,7 @@ from pydantic import Field
 
 from pipelines import files, hdf5
 from pipelines.listing import (
+    event_time_ns,
     from_rows,
     noise_windows,
     number,
@@ -96,6 +97,8 @@ def _common(listing: Listing, row: dict, trace: str, hdf5_file: str) -> dict[str
         instrument=text(row, "trace_channel")[:2],
         environment=listing.environment,
         source_split=_SPLITS.get(text(row, "split").lower(), ""),
+        latitude_deg=number(row, "station_latitude_deg"),
+        longitude_deg=number(row, "station_longitude_deg"),
     )
 
 
@@ -111,7 +114,8 @@ def _row(listing: Listing, options: Options, row: dict, common: dict) -> Iterato
     # Before an S alone lies its P, so only a P has noise before it.
     if listing.noise.before_p and any(phase == "P" for phase, *_ in arrivals):
         free = (0.0, min(at for _, at, _ in arrivals) / rate - listing.noise.guard_s)
-        yield from noise_windows(free, listing, common)
+        # A row's split is its event's: noise goes with its station's day.
+        yield from noise_windows(free, listing, {**common, "source_split": ""})
 
 
 def _event(listing: Listing, row: dict, arrivals: list, common: dict[str, Any]) -> Reference:
@@ -124,6 +128,9 @@ def _event(listing: Listing, row: dict, arrivals: list, common: dict[str, Any]) 
         distance_km=number(row, "path_ep_distance_km"),
         back_azimuth_deg=number(row, "path_back_azimuth_deg"),
         coda_end_s=number(row, "trace_coda_end_sample") / rate,
+        time_ns=event_time_ns(row, common["record_start_ns"], picks[0].time_s),
+        latitude_deg=number(row, "source_latitude_deg"),
+        longitude_deg=number(row, "source_longitude_deg"),
     )
     at = picks[0].time_s - listing.window.p_at_s
     return Reference(

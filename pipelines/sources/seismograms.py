@@ -2,9 +2,10 @@
 
 Files of one folder, station, location and instrument whose times overlap are one record. Picks
 stand in a CSV file with the columns file (relative to `path`), phase, time (seconds after the
-file's first sample, or UTC) and, if need be, station, polarity, event_id, magnitude, depth_km and
-distance_km. Without one they are the SAC headers': ``a`` is P, ``t0`` is S, and ``t0`` to ``t9``
-what ``kt0`` to ``kt9`` call them. An event that nothing names is that of its folder.
+file's first sample, or UTC) and, if need be, station, polarity, event_id, magnitude, depth_km,
+distance_km, and the epicentre's latitude_deg and longitude_deg. Without one they are the SAC
+headers': ``a`` is P, ``t0`` is S, and ``t0`` to ``t9`` what ``kt0`` to ``kt9`` call them. An event
+that nothing names is that of its folder.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import fsspec
@@ -50,6 +51,10 @@ class _Labelled:
     @property
     def start_ns(self) -> int:
         return min(held.start_ns for held in self.held)
+
+    @property
+    def timed(self) -> bool:
+        return all(held.timed for held in self.held)
 
     @property
     def length_s(self) -> float:
@@ -92,8 +97,20 @@ def list_windows(listing: Listing, options: Options) -> Iterator[Reference | Rej
         reason = f"{options.picks}:{line}: file: got {name!r}, expected one whose record is read"
         yield listing.rejected(f"picks line {line}", reason)
     keys = _split_keys(events_of(one.labels) for one in labelled)
+    times = _first_ns(labelled)
     for one in labelled:
-        yield from _windows(listing, one, keys)
+        yield from _windows(listing, one, keys, times)
+
+
+def _first_ns(labelled: Iterable[_Labelled]) -> dict[str, int]:
+    """Return the time of each event's first pick in all records, -1 if one has no date."""
+    first: dict[str, int] = {}
+    for one in labelled:
+        for label in one.labels:
+            time = label.time_ns if one.timed else UNKNOWN_TIME_NS
+            name = label.event.event_id
+            first[name] = min(first.get(name, time), time)
+    return first
 
 
 def _split_keys(together: Iterable[Iterable[str]]) -> dict[str, str]:
@@ -115,7 +132,7 @@ def _split_keys(together: Iterable[Iterable[str]]) -> dict[str, str]:
 
 
 def _windows(
-    listing: Listing, one: _Labelled, keys: dict[str, str]
+    listing: Listing, one: _Labelled, keys: dict[str, str], times: dict[str, int]
 ) -> Iterator[Reference | Rejected]:
     common, seen = _common(listing, one), set()
     for name in events_of(one.labels):
@@ -136,7 +153,7 @@ def _windows(
             start_s=start,
             split_key=f"event {keys[name]}",
             picks=_picks(one, inside, order),
-            events=tuple(events[other] for other in order),
+            events=tuple(replace(events[other], time_ns=times[other]) for other in order),
             **common,
         )
     if listing.noise.before_p:
@@ -147,7 +164,7 @@ def _windows(
 def _common(listing: Listing, one: _Labelled) -> dict[str, Any]:
     """Return what a record's windows have in common."""
     network, station, location, instrument = one.held[0].instrument.split(".")
-    timed = all(held.timed for held in one.held)
+    latitude_deg, longitude_deg = one.held[0].place_deg
     return dict(
         source=listing.name,
         trace=one.trace,
@@ -157,12 +174,14 @@ def _common(listing: Listing, one: _Labelled) -> dict[str, Any]:
             "start_ns": str(one.start_ns),
             "length_s": repr(one.length_s),
         },
-        record_start_ns=one.start_ns if timed else UNKNOWN_TIME_NS,
+        record_start_ns=one.start_ns if one.timed else UNKNOWN_TIME_NS,
         network=network,
         station=station,
         location=location,
         instrument=instrument[:2],
         environment=listing.environment,
+        latitude_deg=latitude_deg,
+        longitude_deg=longitude_deg,
     )
 
 

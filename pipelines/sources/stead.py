@@ -13,6 +13,7 @@ from pydantic import Field
 
 from pipelines import hdf5
 from pipelines.listing import (
+    event_time_ns,
     from_rows,
     noise_windows,
     number,
@@ -62,6 +63,8 @@ def _row(listing: Listing, options: Options, row: dict, name: str) -> Iterator[R
         sampling_rate_hz=_RATE_HZ,
         instrument=text(row, "receiver_type")[:2],
         environment=listing.environment,
+        latitude_deg=number(row, "receiver_latitude"),
+        longitude_deg=number(row, "receiver_longitude"),
     )
     picks = _picks(row)
     if "noise" in text(row, "trace_category").lower() or name.endswith("_NO"):
@@ -92,6 +95,9 @@ def _event(listing: Listing, row: dict, picks: list[Pick], common: dict) -> Refe
         distance_km=number(row, "source_distance_km"),
         back_azimuth_deg=number(row, "back_azimuth_deg"),
         coda_end_s=number(row, "coda_end_sample") / _RATE_HZ,
+        time_ns=event_time_ns(row, common["record_start_ns"], picks[0].time_s),
+        latitude_deg=number(row, "source_latitude"),
+        longitude_deg=number(row, "source_longitude"),
     )
     at = picks[0].time_s - listing.window.p_at_s
     return Reference(
