@@ -1,5 +1,7 @@
 """Draws: their distributions, their independence, and the policy itself, pinned."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ from scipy.stats import chisquare, kstest, pearsonr
 from augment_ops.core import draws as draw
 
 COUNT = 4000
+GOLDEN = 0x9E3779B97F4A7C15
 MANY = tf.constant([3, 4], tf.int64)
 
 
@@ -25,17 +28,37 @@ def each_epoch(call, dtype):
     return run(tf.range(1000, dtype=tf.int64)).numpy()
 
 
-def test_drawn_values_are_pinned():
-    # Written down once: they pin the policy. A change here changes every data set ever made.
-    assert seed().numpy().tolist() == [5196525385417764447, 4691476966123787520]
-    folded = draw.fold(seed(), "snr_db").numpy().tolist()
-    assert folded == [-6169984169336226605, -1897357763463135670]
-    assert float(draw.uniform(seed(), "snr_db", 0.0, 20.0)) == np.float32(15.175309)
-    # The last bit of an exponential is the processor's.
-    log = float(draw.log_uniform(seed(), "ratio", 0.1, 2.0))
-    assert log == pytest.approx(0.53012729, rel=1e-6)
-    integers = draw.integer(seed(), "start", 0, 5999, shape=(4,))
-    assert integers.numpy().tolist() == [2000, 1469, 348, 5797]
+def mixed(word):
+    """Return SplitMix64's output function of a whole number, as its authors write it."""
+    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) % 2**64
+    return word ^ (word >> 31)
+
+
+def halves(name):
+    digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
+    return [int.from_bytes(part, "little") for part in (digest[:8], digest[8:])]
+
+
+def test_draws_are_splitmix64_of_the_seed_in_whole_numbers():
+    """They pin the policy: a change here changes every data set ever made."""
+    key = [int(word) for word in draw.window_key(7, tf.constant("window")).numpy()]
+    for epoch in (0, 5):
+        start = [mixed((word + epoch * GOLDEN) % 2**64) for word in key]
+        own = [word ^ half for word, half in zip(start, halves("step step"))]
+        assert (seed(epoch=epoch).numpy().astype(np.uint64) == own).all()
+        first, last = (word ^ half for word, half in zip(own, halves("snr_db")))
+        words = [mixed((first + n * GOLDEN) % 2**64) ^ last for n in range(1, 5)]
+        drawn = draw.uniform(seed(epoch=epoch), "snr_db", shape=(4,)).numpy()
+        assert drawn.tolist() == [(word >> 40) / 2**24 for word in words]
+        whole = draw.integer(seed(epoch=epoch), "snr_db", 0, 5999, shape=(4,)).numpy()
+        assert whole.tolist() == [int((word >> 11) / 2**53 * 6000) for word in words]
+
+
+def test_the_key_of_a_window_is_pinned():
+    # TensorFlow's keyed hash of strings, written down once.
+    pinned = [1448108195131540418, 7842597257049468256]
+    assert draw.window_key(7, tf.constant("window")).numpy().tolist() == pinned
 
 
 def test_each_part_of_the_seed_changes_it():
