@@ -14,12 +14,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipelines.feed_checks import check_asked, check_weights
 from pipelines.feed_epochs import from_memory, from_shards, in_groups
 from pipelines.feed_groups import GroupMaker, group_count
 from pipelines.feed_make import Maker
 from pipelines.feed_records import Shards, damage_told
 from pipelines.feed_remote import check_endpoint, readable
-from pipelines.feed_service import check_service, served
+from pipelines.feed_service import served
 from pipelines.publish import stored_manifest, stored_recipe
 from schemas.errors import UserError
 from schemas.recipe import Recipe
@@ -84,13 +85,13 @@ def training_dataset(
     check_endpoint(folder)
     manifest = stored_manifest(folder)
     recipe = recipe or stored_recipe(folder)
-    _check(folder, recipe, in_memory, weights, service)
+    check_asked(folder, recipe, in_memory, weights, service)
     whole = _readable(folder, _shards(manifest, split, folder), skip_damaged)
     shards = whole.part(*shard)
     spec = WindowSpec.from_json(manifest["window"])
     # Partners are of the whole split: no window depends on who makes it.
     make = (GroupMaker if recipe.groups else Maker)(recipe, spec, list(whole.paths), split)
-    _weigh(make, weights)
+    check_weights(make, weights)
     epochs_of = in_groups if recipe.groups else from_memory if in_memory else from_shards
     where = f"{folder}: {split}"
     one_epoch = epochs_of(make, shards, shuffle if make.augmented else 0, parallel, where)
@@ -136,46 +137,6 @@ def as_numpy(
 def _readable(folder: str, shards: list[dict[str, Any]], skip_damaged: bool = False) -> Shards:
     paths = readable([posixpath.join(folder, shard["name"]) for shard in shards])
     return Shards(tuple(paths), tuple(shard["windows"] for shard in shards), skip_damaged)
-
-
-def _check(folder: str, recipe: Recipe, in_memory: bool, weights: bool, service: str) -> None:
-    """Refuse what cannot be asked for together."""
-    if not recipe.targets:
-        raise UserError(f"{folder}: recipe: targets: got none, expected at least one")
-    if recipe.groups:
-        _check_groups(folder, recipe, in_memory, weights)
-    if service:
-        if in_memory:
-            raise UserError("in_memory: got True, expected False: the service reads the shards")
-        check_service(service)
-
-
-def _check_groups(folder: str, recipe: Recipe, in_memory: bool, weights: bool) -> None:
-    """Refuse groups of shards that were not made for them, and what groups cannot be fed with."""
-    if stored_recipe(folder).groups is None:
-        raise UserError(
-            f"{folder}: groups: the shards were made without `groups` in their recipe, so "
-            "the windows of an event are not together; make them anew"
-        )
-    if recipe.sampling:
-        raise UserError("sampling: weighs windows, not groups; expected it or `groups`, not both")
-    if in_memory:
-        raise UserError("in_memory: got True, expected False: groups are read from the shards")
-    if not weights:
-        raise UserError(
-            "groups: a place without a station has no labels; pass weights=True for "
-            "(inputs, targets, weights), in which its weights are 0"
-        )
-
-
-def _weigh(make: Maker, weights: bool) -> None:
-    """Refuse targets without the weights that say where they are unknown."""
-    for name, target in make.targets.items():
-        if hasattr(target, "weight") and not weights:
-            raise UserError(
-                f"targets.{name}: is not known of every window; pass weights=True for "
-                "(inputs, targets, weights)"
-            )
 
 
 def _shaped(weights: bool, inputs: tf.Tensor, targets: dict, own: dict) -> tuple:
