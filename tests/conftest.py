@@ -13,7 +13,7 @@ tf.config.threading.set_intra_op_parallelism_threads(1)
 settings.register_profile(
     "seismill",
     deadline=None,
-    max_examples=20,
+    max_examples=10,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

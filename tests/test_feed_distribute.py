@@ -5,9 +5,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from tests.distributed_feed import EPOCHS
 from tests.feed_batches import Stored, feed_folder
+
+pytestmark = pytest.mark.slow
 
 
 def test_two_processors_or_machines_see_each_window_once_an_epoch(tmp_path):

@@ -11,6 +11,8 @@ from pipelines.feed_service import check_service
 from schemas.errors import UserError
 from tests.feed_batches import SHIFT, by_epochs, feed_folder, lean, sorted_rows
 
+pytestmark = pytest.mark.slow
+
 BATCH, EPOCHS = 7, 2
 NOISE = {"superpose_noise": {"snr_db": [3, 9], "signal_s": 2, "noise_s": 2}}
 

@@ -11,6 +11,8 @@ from augment_ops.core.targets import build_targets, feed_pairs, labelled
 from schemas.recipe import Target
 from tests.windows import CASES, RATE, SPEC, make, tensors
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("phase_picks", "magnitude", "polarity", "denoise_pair", "denoise_masks", "autoencoder")
 TARGETS = build_targets(tuple(Target.model_validate(name) for name in NAMES))
 LOSSES = {

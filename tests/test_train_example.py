@@ -18,6 +18,8 @@ from schemas.window import PHASES, P
 from tests.builders import RATE, edit_manifest, phasenet_rows, published
 from tests.jobs import data_folder, job_recipe, windows
 
+pytestmark = pytest.mark.slow
+
 EVENTS, EPOCHS = 10, 5
 FILTERS = (8, 16)
 TARGETS = [{"detection": {}}, {"phase_picks": {"width_s": 0.1}}]
